@@ -1,0 +1,69 @@
+# Roost. `make help` lists what there is; settings are variables of the environment, as in
+# `ROOST_CLUSTER=lab WORKERS=3 make up`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+PYTHON := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+.PHONY: help setup bundle up down clean status verify image test test-full lint unit samples-test \
+	molecule e2e lock
+
+help: ## what there is
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
+
+up: ## set up this machine, start the cluster, install everything; safe to run again
+	@python3 host/settings.py record
+	host/setup.sh
+	$(PYTHON) -m host.up
+
+setup: ## system packages, Docker Engine, .venv, the bundle and the node image
+	@python3 host/settings.py record
+	host/setup.sh
+	$(PYTHON) -m bundle fill
+	$(PYTHON) -m bundle docker-load node
+	$(PYTHON) -m bundle docker-load istio-proxy
+
+bundle: ## fill the bundle: build what is missing
+	@host/setup.sh
+	$(PYTHON) -m bundle fill
+
+verify: ## measure what the running cluster promises
+	@ansible-playbook playbooks/verify.yml
+
+status: ## the cluster's containers, and what the bundle holds
+	@$(PYTHON) host/nodes.py status
+	$(PYTHON) -m bundle status
+
+image: ## add one's own image: IMAGE=registry.example/team/app:v1 FROM=docker|archive [FILE=app.tar]
+	@test -n "$(IMAGE)" -a -n "$(FROM)" || { echo 'make image: expected IMAGE=NAME:TAG FROM=docker, or FROM=archive FILE=app.tar' >&2; exit 2; }
+	$(PYTHON) -m bundle image '$(IMAGE)' --from '$(FROM)' $(if $(FILE),--file '$(FILE)')
+	if $(PYTHON) host/nodes.py status --quiet; then ansible-playbook playbooks/images.yml; fi
+
+down: ## remove the cluster; the bundle and the node image stay
+	@host/setup.sh --check >/dev/null 2>&1 || { echo 'make down: nothing is set up here'; exit 0; }
+	python3 host/settings.py exports > /dev/null
+	$(PYTHON) -m host.down
+
+clean: down ## remove the cluster, the bundle, the node image and .venv
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m bundle clean; fi
+	rm -rf .venv .cache .ansible .roost
+
+test: ## everything that CI runs
+	@tests/run
+
+lint: ## every linter
+	@tests/lint
+
+unit: ## the tests of pure code
+	@$(PYTHON) -m pytest -q tests/unit
+
+samples-test: ## the samples' own tests
+	@$(PYTHON) -m pytest -q samples
+
+lock: ## write requirements.txt from requirements.in, with hashes
+	@$(PYTHON) -m uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \
+	  --no-emit-index-url -o requirements.txt requirements.in

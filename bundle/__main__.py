@@ -1,0 +1,110 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The bundle's command: fill it, look at it, take things out of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from bundle import fill, images
+from bundle.cache import Cache, Lock
+from bundle.components import Components
+from bundle.errors import BundleError
+
+ORIGINS = {"docker": "docker-daemon:{ref}", "archive": "docker-archive:{file}"}
+
+
+def _fill(arguments: argparse.Namespace) -> int:
+    began = time.monotonic()
+    cache = Cache()
+    built = fill.fill(cache, Components(), arguments.names)
+    if built:
+        print(f"bundle: {len(built)} built in {time.monotonic() - began:.0f} s, in {cache.root}")
+    else:
+        print(f"bundle: nothing to build, {cache.root} is filled")
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    cache = Cache()
+    rows, missing = fill.status(cache, Components())
+    if not arguments.quiet:
+        for name, state, size in rows:
+            print(f"{name:58} {state:14} {size / 1e6:8.1f} MB")
+    if missing:
+        print(f"bundle: {missing} components are missing; `make bundle` builds them")
+    return 1 if missing else 0
+
+
+def _image(arguments: argparse.Namespace) -> int:
+    if arguments.origin == "archive" and not arguments.file:
+        raise BundleError("--from archive: expected the file, as in --file app.tar")
+    origin = ORIGINS[arguments.origin].format(ref=arguments.ref, file=arguments.file)
+    entry = fill.add_image(Cache(), arguments.ref, origin)
+    print(f"{arguments.ref}@{entry['digest']}  {entry['size'] / 1e6:.1f} MB")
+    return 0
+
+
+def _docker_load(arguments: argparse.Namespace) -> int:
+    cache = Cache()
+    print(images.load_into_docker(cache, Lock(cache.lock_file), arguments.name))
+    return 0
+
+
+def _path(arguments: argparse.Namespace) -> int:
+    print(fill.executable(Cache(), arguments.name))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m bundle", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("fill", help="build what is missing")
+    command.add_argument("names", nargs="*", help="components (default: all)")
+    command.set_defaults(do=_fill)
+
+    command = commands.add_parser(
+        "status", help="what is there; exit code 1 if something is missing"
+    )
+    command.add_argument("--quiet", action="store_true", help="only say what is missing")
+    command.set_defaults(do=_status)
+
+    command = commands.add_parser("image", help="add one's own image")
+    command.add_argument("ref", help="its name with a tag, as in registry.example/team/app:v1")
+    command.add_argument(
+        "--from",
+        dest="origin",
+        choices=sorted(ORIGINS),
+        required=True,
+        help="docker: the Docker daemon has it under this name; archive: a file of `docker save`",
+    )
+    command.add_argument("--file", help="the archive's path")
+    command.set_defaults(do=_image)
+
+    command = commands.add_parser("docker-load", help="have an image of the bundle in Docker")
+    command.add_argument("name", help="the component, as in `node`")
+    command.set_defaults(do=_docker_load)
+
+    command = commands.add_parser("path", help="unpack a file of the bundle and print its path")
+    command.add_argument("name", help="the component, as in `istioctl`")
+    command.set_defaults(do=_path)
+    return top
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    try:
+        return int(arguments.do(arguments))
+    except BundleError as error:
+        print(f"bundle: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bundle: stopped; the next run goes on from what is finished", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

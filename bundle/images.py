@@ -1,0 +1,139 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Images: built by Docker from a context of finished things, kept in the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bundle.cache import Cache, Lock
+from bundle.components import Component, Source, files_below
+from bundle.errors import BundleError
+from bundle.names import repository_of
+from bundle.run import need, output, run
+
+# A base image lives in Docker only while the bundle is filled.
+BASE_REPOSITORY = "roost-build"
+
+
+def docker(*arguments: str) -> str:
+    return output([need("docker"), *arguments]).strip()
+
+
+def docker_has(reference: str) -> bool:
+    command = [need("docker"), "image", "inspect", reference]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def base_reference(source: Source) -> str:
+    return f"{BASE_REPOSITORY}/{source.name}:{source.key[:16]}"
+
+
+def import_base(cache: Cache, source: Source, log: Path) -> str:
+    """Have a root file system in Docker as an image to build on; return its name."""
+    reference = base_reference(source)
+    if not docker_has(reference):
+        root = cache.source_folder(source.name, source.key) / "root.tar"
+        # An import has no settings of its own, and without PATH no command is found.
+        path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        run([need("docker"), "import", "--change", path, str(root), reference], log=log)
+    return reference
+
+
+@contextmanager
+def build_context(cache: Cache, component: Component) -> Iterator[Path]:
+    """A folder with exactly what the Dockerfile may copy, by hard links where possible."""
+    (cache.root / "work").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache.root / "work") as name:
+        context = Path(name)
+        for path in files_below(component.tree):
+            _place(path, context / path.relative_to(component.tree))
+        for target, member in component.spec.get("context", {}).items():
+            source_name, _, rest = str(member).partition("/")
+            source = next(item for item in component.sources if item.name == source_name)
+            found = cache.source_folder(source.name, source.key) / rest
+            if found.is_dir():
+                for path in found.iterdir():
+                    _place(path, context / target / path.name)
+            else:
+                _place(found, context / target)
+        yield context
+
+
+def _place(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def build_image(cache: Cache, component: Component, context: Path, log: Path) -> tuple[str, int]:
+    """Build one image and move it into the store; return its digest and size in bytes."""
+    reference = f"{BASE_REPOSITORY}/{component.id}:{component.key[:16]}"
+    command = [need("docker"), "build", "--force-rm", "--network", "none", "--quiet"]
+    command += ["--file", str(component.dockerfile), "--tag", reference]
+    if "base" in component.spec:
+        source = next(item for item in component.sources if item.name == component.spec["base"])
+        command += ["--build-arg", f"BASE={import_base(cache, source, log)}"]
+    for name, value in component.spec.get("args", {}).items():
+        command += ["--build-arg", f"{name}={value}"]
+    # The classic builder is what every Docker Engine has.
+    run([*command, str(context)], log=log, env={"DOCKER_BUILDKIT": "0"})
+    try:
+        return take_image(cache, f"docker-daemon:{reference}", component.name, log)
+    finally:
+        run([need("docker"), "image", "rm", reference], log=log)
+
+
+def take_image(cache: Cache, origin: str, name: str, log: Path) -> tuple[str, int]:
+    """Copy an image from where skopeo can read it into the store, its layers as zstd.
+
+    zstd is unpacked several times faster than gzip, which is what a starting node waits for.
+    """
+    repository, tag = repository_of(name)
+    (cache.root / "work").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache.root / "work") as folder:
+        command = [need("skopeo"), "--insecure-policy", "copy", "--quiet", "--dest-compress-format"]
+        run([*command, "zstd", origin, f"oci:{folder}/image:latest"], log=log)
+        return cache.store.add_oci_layout(Path(folder) / "image", repository, tag)
+
+
+def load_into_docker(cache: Cache, lock: Lock, name: str) -> str:
+    """Have a bundle's image in the Docker daemon under its own name; return that name."""
+    cache.prepare()
+    entry = lock.get(name)
+    if entry["kind"] != "image":
+        raise BundleError(f"{name}: is a file; only images can be loaded into Docker")
+    reference: str = entry["name"]
+    # Docker gives the image another id than the store, so what was loaded is written down.
+    record = cache.root / "docker" / f"{name}.json"
+    record.parent.mkdir(exist_ok=True)
+    if record.exists() and docker_has(reference):
+        loaded = json.loads(record.read_text())
+        identity = docker("image", "inspect", "--format", "{{.Id}}", reference)
+        if loaded == {"digest": entry["digest"], "id": identity}:
+            return reference
+    log = cache.logs / f"docker-load-{name}.log"
+    with tempfile.TemporaryDirectory(dir=cache.root) as folder:
+        layout = Path(folder) / "image"
+        cache.store.write_oci_layout(entry["digest"], layout)
+        command = [need("skopeo"), "--insecure-policy", "copy", "--quiet"]
+        run([*command, f"oci:{layout}", f"docker-daemon:{reference}"], log=log)
+    identity = docker("image", "inspect", "--format", "{{.Id}}", reference)
+    record.write_text(json.dumps({"digest": entry["digest"], "id": identity}))
+    return reference
+
+
+def forget_build_images() -> None:
+    """Remove the base images that builds left in Docker."""
+    names = docker("image", "ls", "--quiet", f"{BASE_REPOSITORY}/*").split()
+    for name in dict.fromkeys(names):
+        docker("image", "rm", "--force", name)

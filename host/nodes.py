@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a cluster of container nodes has around its nodes: the network, the edge and the volumes.
+
+Vagrant makes the nodes themselves; the Vagrantfile calls this before and after. Everything is
+found by its label, so only what belongs to the cluster is ever touched.
+
+Needs nothing but Python and Docker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+if not __package__:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from host import docker_cli, edge
+from host.cluster_settings import (
+    REPOSITORY,
+    Paths,
+    Settings,
+    SettingsError,
+    cluster_name,
+    recorded,
+)
+from host.docker_cli import CHECKOUT_LABEL, CLUSTER_LABEL, NODE_LABEL, ROLE_LABEL, docker
+from host.holders import PORT_LABELS
+
+# The bundle's name of the image that has the edge's Envoy.
+PROXY_COMPONENT = "istio-proxy"
+
+
+class NodesError(Exception):
+    """What was asked for can't be done; the message says why and what to do."""
+
+
+def network_up(settings: Settings, checkout: Path) -> bool:
+    """Have the nodes' network; says whether it had to be made."""
+    present = docker_cli.network(settings.network)
+    if present:
+        _check_network(present, settings)
+        return False
+    labels = {
+        CLUSTER_LABEL: settings.cluster,
+        CHECKOUT_LABEL: str(checkout),
+        **{label: str(getattr(settings, key)) for key, label in PORT_LABELS.items()},
+    }
+    gateway = settings.subnet.replace(".0/24", ".1")
+    docker(
+        "network",
+        "create",
+        "--driver=bridge",
+        f"--subnet={settings.subnet}",
+        f"--gateway={gateway}",
+        *(f"--label={key}={value}" for key, value in labels.items()),
+        settings.network,
+    )
+    return True
+
+
+def _check_network(present: docker_cli.Object, settings: Settings) -> None:
+    if docker_cli.labels_of(present).get(CLUSTER_LABEL) != settings.cluster:
+        raise NodesError(
+            f"the Docker network {settings.network} is not ours (it has no label "
+            f"{CLUSTER_LABEL}={settings.cluster}); remove it or choose another ROOST_CLUSTER"
+        )
+    subnets = [config.get("Subnet") for config in present["IPAM"]["Config"] or []]
+    if subnets != [settings.subnet]:
+        raise NodesError(
+            f"the Docker network {settings.network} has {', '.join(map(str, subnets))}, expected "
+            f"{settings.subnet}; run `make down` first"
+        )
+
+
+def network_down(settings: Settings) -> None:
+    _remove("network", docker_cli.networks(f"{CLUSTER_LABEL}={settings.cluster}"))
+
+
+def nodes(cluster: str) -> list[docker_cli.Object]:
+    """The containers that are this cluster's machines, running or not."""
+    return docker_cli.containers(f"{CLUSTER_LABEL}={cluster}", f"{ROLE_LABEL}=node")
+
+
+def edge_up(settings: Settings, checkout: Path) -> bool:
+    addresses = [
+        address
+        for node in nodes(settings.cluster)
+        if (address := docker_cli.address_in(node, settings.network))
+    ]
+    return edge.up(settings, addresses, _proxy_image(checkout), checkout)
+
+
+def _proxy_image(checkout: Path) -> str:
+    """The bundle's proxy, loaded into Docker."""
+    python = checkout / ".venv" / "bin" / "python"
+    command = [str(python), "-m", "bundle", "docker-load", PROXY_COMPONENT]
+    try:
+        done = subprocess.run(command, cwd=checkout, stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout.split()[-1]
+    except (OSError, subprocess.CalledProcessError, IndexError) as error:
+        raise NodesError(
+            "the edge's image can't be had from the bundle; run `make setup` first"
+        ) from error
+
+
+def forget(paths: Paths, node: str, address: str) -> None:
+    """Remove what is left of a node: its container, its volumes and its host key.
+
+    A volume that outlived its container would give a new node the old one's etcd.
+    """
+    labels = (f"{CLUSTER_LABEL}={paths.cluster}", f"{NODE_LABEL}={node}")
+    found = docker_cli.containers(*labels)
+    for container in found:
+        _refuse_foreign(paths, container)
+    _remove("container", found)
+    _remove("volume", docker_cli.volumes(*labels))
+    forget_host_key(paths.known_hosts, address)
+
+
+def _remove(kind: str, items: list[docker_cli.Object]) -> list[str]:
+    names = [docker_cli.name_of(item) for item in items]
+    if names:
+        docker(kind, "rm", *(["--force", "--volumes"] if kind == "container" else []), *names)
+    return [f"{kind} {name}" for name in names]
+
+
+def forget_host_key(known_hosts: Path, address: str) -> None:
+    if known_hosts.exists():
+        lines = known_hosts.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.split(" ", 1)[0] != address]
+        known_hosts.write_text("".join(kept), encoding="utf-8")
+
+
+def clean(paths: Paths, any_checkout: bool = False) -> list[str]:
+    """Remove every container, volume and network of the cluster; returns their names."""
+    label = f"{CLUSTER_LABEL}={paths.cluster}"
+    containers, networks = docker_cli.containers(label), docker_cli.networks(label)
+    if not any_checkout:
+        for item in (*containers, *networks):
+            _refuse_foreign(paths, item)
+    removed = _remove("container", containers)
+    # Only now: a container takes its unnamed volumes along.
+    removed += _remove("volume", docker_cli.volumes(label))
+    removed += _remove("network", networks)
+    paths.known_hosts.unlink(missing_ok=True)
+    return removed
+
+
+def _refuse_foreign(paths: Paths, item: docker_cli.Object) -> None:
+    """Leave alone what another checkout has made under the same name, if that still exists."""
+    checkout = docker_cli.labels_of(item).get(CHECKOUT_LABEL, "")
+    if checkout in ("", str(paths.root)) or not Path(checkout).is_dir():
+        return
+    raise NodesError(
+        f"{docker_cli.name_of(item)} belongs to the checkout {checkout}; run `make down` there, "
+        "or `host/nodes.py clean --any-checkout`"
+    )
+
+
+def status(settings: Settings) -> str:
+    lines = []
+    for container in docker_cli.containers(f"{CLUSTER_LABEL}={settings.cluster}"):
+        address = docker_cli.address_in(container, settings.network)
+        if docker_cli.labels_of(container).get(ROLE_LABEL) == "edge":
+            address = f"127.0.0.1:{settings.http_port}"
+        state = container["State"]["Status"]
+        lines.append(f"{docker_cli.name_of(container):<32} {state:<10} {address or '-'}")
+    return "\n".join(sorted(lines)) or f"the cluster {settings.cluster} has no containers"
+
+
+def _settings(paths: Paths) -> Settings:
+    settings = recorded(paths)
+    if settings is None:
+        raise NodesError(
+            f"the cluster {paths.cluster} has no settings ({paths.settings}); run "
+            "`host/settings.py record`, or `make up`, first"
+        )
+    return settings
+
+
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cluster", help="the cluster's name (default: ROOST_CLUSTER, or roost)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    network = commands.add_parser("network", help="the Docker network of the nodes")
+    network.add_argument("action", choices=["up", "down"])
+    edge_parser = commands.add_parser("edge", help="the container on 127.0.0.1")
+    edge_parser.add_argument("action", choices=["up", "stop", "down"])
+    forget_parser = commands.add_parser("forget", help="remove what is left of one node")
+    forget_parser.add_argument("node", metavar="NODE")
+    forget_parser.add_argument("address", metavar="ADDRESS")
+    clean_parser = commands.add_parser("clean", help="remove all that has the cluster's label")
+    clean_parser.add_argument(
+        "--if-no-nodes", action="store_true", help="do nothing while a node is left"
+    )
+    clean_parser.add_argument(
+        "--any-checkout", action="store_true", help="also what another checkout has made"
+    )
+    commands.add_parser("status", help="the containers, their state and addresses")
+    return parser.parse_args(arguments)
+
+
+def _run(options: argparse.Namespace, paths: Paths) -> None:
+    command = options.command
+    if command == "clean":
+        if options.if_no_nodes and nodes(paths.cluster):
+            return
+        for name in clean(paths, options.any_checkout):
+            print(f"removed {name}")
+        return
+    if command == "forget":
+        forget(paths, options.node, options.address)
+        return
+    settings = _settings(paths)
+    if command == "status":
+        print(status(settings))
+    elif command == "network":
+        network_up(settings, paths.root) if options.action == "up" else network_down(settings)
+    elif options.action == "up":
+        edge_up(settings, paths.root)
+    else:
+        (edge.stop if options.action == "stop" else edge.down)(settings)
+
+
+def main(arguments: list[str] | None = None, root: Path = REPOSITORY) -> int:
+    options = _arguments(arguments)
+    environment = dict(os.environ)
+    if options.cluster:
+        environment["ROOST_CLUSTER"] = options.cluster
+    try:
+        _run(options, Paths(root, cluster_name(environment)))
+    except (NodesError, SettingsError, edge.EdgeError, docker_cli.DockerError) as error:
+        print(f"nodes: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+#
+# Makes this machine able to carry a cluster: system packages, Docker Engine, .venv.
+# It looks first, says what is missing, and stops before it changes anything where it may not.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'USAGE'
+usage: host/setup.sh [--check] [--test]
+  --check  only say what is missing; exit code 1 if something is
+  --test   also what the tests need (Chromium)
+USAGE
+}
+
+# package: the command that shows that it is there, or a file
+PACKAGES=(
+  "docker.io:dockerd"
+  "skopeo:skopeo"
+  "mmdebstrap:mmdebstrap"
+  "vagrant:vagrant"
+  "openssh-client:ssh"
+  "iptables:iptables"
+  "gcc:gcc"
+  "libc6-dev:/usr/include/stdlib.h"
+  "libseccomp-dev:/usr/include/seccomp.h"
+  "make:make"
+  "python3-venv:python3-venv"
+)
+TEST_PACKAGES=("chromium:chromium")
+GO_MINIMUM=26
+
+check_only=false
+for argument in "$@"; do
+  case "$argument" in
+    --check) check_only=true ;;
+    --test) PACKAGES+=("${TEST_PACKAGES[@]}") ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+
+say() { printf 'setup: %s\n' "$*"; }
+
+present() {
+  case "$1" in
+    /*) [ -e "$1" ] ;;
+    python3-venv) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
+    *) command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] ;;
+  esac
+}
+
+missing_packages() {
+  local entry
+  for entry in "${PACKAGES[@]}"; do
+    present "${entry#*:}" || printf '%s ' "${entry%%:*}"
+  done
+}
+
+# What nobody but the machine's owner can put right.
+problems() {
+  local minor
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    echo "python3: expected 3.11 or newer, which Ansible's release needs; install it and put it first in PATH"
+  if command -v go >/dev/null; then
+    minor=$(go version | sed -n 's/.*go1\.\([0-9]*\).*/\1/p')
+    [ "${minor:-0}" -ge "$GO_MINIMUM" ] ||
+      echo "go: found $(go version | cut -d' ' -f3), expected go1.$GO_MINIMUM or newer, with which the bundle is built"
+  else
+    echo "go: not found; expected go1.$GO_MINIMUM or newer, with which the bundle is built"
+  fi
+}
+
+install_packages() {
+  local wanted="$1"
+  [ -n "$wanted" ] || return 0
+  say "installing ${wanted}(takes a minute or two)"
+  apt-get update -qq
+  # shellcheck disable=SC2086  # one word for each package
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+}
+
+docker_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+start_docker() {
+  if docker_answers; then return 0; fi
+  say "starting Docker Engine"
+  if [ -d /run/systemd/system ]; then
+    systemctl start docker
+  else
+    mkdir -p .roost
+    setsid dockerd >.roost/dockerd.log 2>&1 </dev/null &
+  fi
+  local tries
+  for ((tries = 0; tries < 60; tries++)); do
+    if docker_answers; then return 0; fi
+    sleep 0.5 # docker has no call that waits for its engine
+  done
+  say "Docker Engine didn't answer within 30 s; its last words:" >&2
+  tail -n 5 .roost/dockerd.log >&2 2>/dev/null || journalctl -u docker -n 5 >&2
+  exit 1
+}
+
+make_venv() {
+  local stamp=.venv/requirements.sha256
+  local wanted
+  wanted=$(sha256sum requirements.txt samples/requirements-test.txt)
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
+  say "making .venv from requirements.txt (about a minute)"
+  # A half-made environment has no stamp, so the next run makes it again.
+  [ -x .venv/bin/python ] || python3 -m venv --clear .venv
+  rm -f "$stamp"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+    --only-binary :all: -r requirements.txt
+  printf '%s\n' "$wanted" >"$stamp"
+}
+
+main() {
+  local wanted bad
+  bad=$(problems)
+  wanted=$(missing_packages)
+  if $check_only; then
+    [ -z "$bad$wanted" ] && { say "nothing is missing"; exit 0; }
+    [ -z "$bad" ] || printf 'setup: %s\n' "$bad" >&2
+    [ -z "$wanted" ] || say "missing packages: $wanted" >&2
+    exit 1
+  fi
+  if [ -n "$bad" ]; then
+    printf 'setup: %s\n' "$bad" >&2
+    say "nothing was changed" >&2
+    exit 1
+  fi
+  if [ -n "$wanted" ]; then
+    if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+      say "missing: $wanted" >&2
+      say "on Debian 12 as root: apt-get install --no-install-recommends $wanted" >&2
+      say "elsewhere install what gives the same commands; nothing was changed" >&2
+      exit 1
+    fi
+  fi
+  install_packages "$wanted"
+  start_docker
+  make_venv
+}
+
+main

@@ -1,0 +1,302 @@
+# frozen_string_literal: true
+
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+require "open3"
+require "yaml"
+
+# What the Vagrantfile is made of.
+module Roost
+  # Ends Vagrant with a message and no trace, and leaves the machines as they are.
+  class Error < Vagrant::Errors::VagrantError
+    def initialize(text)
+      @text = text
+      super()
+    end
+
+    def error_message
+      @text
+    end
+  end
+
+  Machine = Struct.new(:name, :role, :address)
+
+  # One cluster: its settings, its machines, and what has to happen around them.
+  class Cluster
+    # Vagrant may load the Vagrantfile more than once.
+    def self.at(root)
+      @at ||= {}
+      @at[root] ||= new(root)
+    end
+
+    attr_reader :machines
+
+    def initialize(root)
+      @root = root
+      @lock = Mutex.new
+      @starting = []
+      ENV["PATH"] = "#{root}/.venv/bin:#{ENV.fetch("PATH")}"
+      @settings = read_settings
+      ENV["ROOST_CLUSTER"] = name
+      ENV["VAGRANT_DEFAULT_PROVIDER"] = provider
+      use_own_vagrant_folder
+      @machines = read_machines
+    end
+
+    def name
+      @settings.fetch("cluster")
+    end
+
+    def provider
+      @settings.fetch("provider")
+    end
+
+    def docker?
+      provider == "docker"
+    end
+
+    # -- Definitions ------------------------------------------------------------------------
+
+    def define_container(node, machine)
+      # There is no port to forward: sshd is reached at the container's own address.
+      node.vm.network "forwarded_port", id: "ssh", guest: 22, host: 2222, disabled: true
+      # By name, because Vagrant removes networks that it made itself, of other projects too.
+      node.vm.network "private_network",
+                      name: "roost-#{name}", ip: machine.address, netmask: "24"
+      node.vm.provider "docker" do |docker|
+        # Which build of it, the bundle says when the first machine is made.
+        docker.image = "roost.internal/node"
+        docker.name = fill(container.fetch("name"), machine)
+        docker.has_ssh = true
+        docker.stop_timeout = container.fetch("stop_timeout")
+        docker.create_args = container_arguments(machine)
+      end
+    end
+
+    def define_virtual_machine(node, machine)
+      vm = data("host/vm.yml")
+      node.vm.box = ENV.fetch("ROOST_BOX", vm.fetch("box"))
+      node.vm.network "private_network", ip: machine.address
+      if machine.role == "control_plane"
+        vm.fetch("node_ports").each do |scheme, port|
+          node.vm.network "forwarded_port",
+                          guest: port, host: @settings.fetch("#{scheme}_port"), host_ip: "127.0.0.1"
+        end
+      end
+      node.vm.provider provider do |hypervisor|
+        hypervisor.cpus = vm.fetch("cpus")
+        hypervisor.memory = vm.fetch("memory").fetch(machine.role)
+        hypervisor.name = "roost-#{name}-#{machine.name}" if provider == "virtualbox"
+        hypervisor.default_prefix = "roost-#{name}-" if provider == "libvirt"
+      end
+    end
+
+    # -- Triggers ---------------------------------------------------------------------------
+    # Machines start in parallel, so each of these runs in several threads.
+
+    def before_up(machine)
+      @lock.synchronize do
+        @starting << machine.name
+        next unless docker?
+
+        @network_is_up ||= nodes("network", "up")
+        next if machine.id
+
+        nodes("forget", machine.name.to_s, address_of(machine))
+        machine.provider_config.image = node_image
+      end
+    end
+
+    # After the last machine: the edge, and site.yml.
+    def after_up(env)
+      @lock.synchronize do
+        @starting.shift
+        next if @complete || @starting.any? || absent(env).any?
+
+        @complete = true
+        nodes("edge", "up") if docker?
+        provision if provision_wanted?
+      end
+    end
+
+    def after_provision(env)
+      @lock.synchronize do
+        next if @complete
+
+        down = absent(env)
+        unless down.empty?
+          raise Error, "site.yml provisions all machines at once, and #{down.join(", ")} " \
+                       "isn't running: run `vagrant up`"
+        end
+        @complete = true
+        provision
+      end
+    end
+
+    def after_halt(env)
+      nodes("edge", "stop") if docker? && absent(env).size == machines.size
+    end
+
+    # What is thrown away needn't be shut down first.
+    def before_destroy(machine)
+      forced = ARGV.any? { |argument| %w[-f --force].include?(argument) }
+      return unless docker? && forced && machine.id
+
+      system("docker", "kill", machine.id, out: File::NULL, err: File::NULL)
+    end
+
+    def after_destroy(machine)
+      # Still there if the question was answered with no.
+      return if machine.id || !docker?
+
+      @lock.synchronize do
+        nodes("forget", machine.name.to_s, address_of(machine))
+        nodes("clean", "--if-no-nodes")
+      end
+    end
+
+    private
+
+    # -- Settings and machines --------------------------------------------------------------
+
+    # Only a command that starts machines changes the record; the others go by what is recorded.
+    def read_settings
+      provider = ARGV.join(" ")[/--provider[= ](\S+)/, 1]
+      ENV["PROVIDER"] = provider if provider
+      settings("record") if %w[up reload].include?(subcommand)
+      YAML.safe_load(settings("show"))
+    end
+
+    # What is wrong with them it says itself.
+    def settings(*arguments)
+      said, status = Open3.capture2("#{@root}/host/settings.py", *arguments)
+      status.success? ? said : exit(1)
+    end
+
+    # Where Vagrant keeps a cluster's machines is read from the environment before the Vagrantfile
+    # is, so it is started again with the right one.
+    def use_own_vagrant_folder
+      wanted = settings("get", "vagrant").strip
+      present = ENV["VAGRANT_DOTFILE_PATH"].to_s
+      present = ".vagrant" if present.empty?
+      return if File.expand_path(present, @root) == wanted
+
+      ENV["VAGRANT_DOTFILE_PATH"] = wanted
+      exec($PROGRAM_NAME, *ARGV)
+    end
+
+    def subcommand
+      ARGV.find { |argument| !argument.start_with?("-") }
+    end
+
+    # The listed workers first; those beyond them are numbered on.
+    def read_machines
+      groups = data("inventory/hosts.yml").dig("all", "children", "cluster", "children")
+      control, workers = %w[control_plane workers].map do |role|
+        groups.fetch(role).fetch("hosts").map do |host, variables|
+          Machine.new(host, role, in_subnet(variables.fetch("ansible_host").split(".").last.to_i))
+        end
+      end
+      first = workers.first.address.split(".").last.to_i
+      control + Array.new(@settings.fetch("workers")) do |index|
+        workers[index] ||
+          Machine.new("worker-#{index + 1}", "workers", in_subnet(first + index))
+      end
+    end
+
+    def in_subnet(last_octet)
+      @settings.fetch("subnet").sub(%r{0/24\z}, last_octet.to_s)
+    end
+
+    def address_of(vagrant_machine)
+      machines.find { |machine| machine.name == vagrant_machine.name.to_s }.address
+    end
+
+    def absent(env)
+      names = machines.map { |machine| machine.name.to_sym }
+      names.reject { |host| env.machine(host, provider.to_sym).state.id == :running }
+    end
+
+    # -- Containers -------------------------------------------------------------------------
+
+    def container
+      @container ||= data("host/container.yml")
+    end
+
+    def container_arguments(machine)
+      {
+        "label" => container.fetch("labels").map { |key, value| "#{key}=#{fill(value, machine)}" },
+        "cap-add" => container.fetch("capabilities"),
+        "cap-drop" => container.fetch("capabilities_dropped"),
+        "security-opt" => container.fetch("security_options"),
+        "device-cgroup-rule" => container.fetch("device_cgroup_rules"),
+        "cgroupns" => [container.fetch("cgroup_namespace")],
+        "tmpfs" => container.fetch("tmpfs"),
+        "mount" => volumes(machine),
+        "stop-signal" => [container.fetch("stop_signal")]
+      }.flat_map { |flag, values| values.map { |value| "--#{flag}=#{value}" } }
+    end
+
+    # Docker makes a volume at its first use; only --mount gives it labels then.
+    def volumes(machine)
+      labels = container.fetch("labels").map do |key, value|
+        "volume-label=#{key}=#{fill(value, machine)}"
+      end
+      container.fetch("volumes").map do |volume, path|
+        source = fill(container.fetch("volume_name"), machine, volume)
+        ["type=volume", "src=#{source}", "dst=#{path}", *labels].join(",")
+      end
+    end
+
+    def fill(text, machine, volume = "")
+      text.gsub(/\{\w+\}/, "{cluster}" => name, "{node}" => machine.name,
+                           "{checkout}" => @root, "{volume}" => volume)
+    end
+
+    def node_image
+      @node_image ||= output(python, "-m", "bundle", "docker-load", "node").split.last
+    end
+
+    def python
+      path = "#{@root}/.venv/bin/python"
+      return path if File.executable?(path)
+
+      raise Error, "#{path} is missing: run `make setup` first"
+    end
+
+    # -- Other programs ---------------------------------------------------------------------
+
+    def provision_wanted?
+      return ARGV.include?("--provision") if subcommand == "reload"
+
+      !ARGV.include?("--no-provision")
+    end
+
+    def provision
+      python
+      return if system("ansible-playbook", "playbooks/site.yml", chdir: @root)
+
+      raise Error, "playbooks/site.yml failed, see above. The machines run; `vagrant provision` " \
+                   "goes on from here"
+    end
+
+    # True, so that what has been done once can be remembered.
+    def nodes(*arguments)
+      said = output("#{@root}/host/nodes.py", *arguments)
+      puts said unless said.empty?
+      true
+    end
+
+    def output(*command)
+      said, status = Open3.capture2(*command, chdir: @root)
+      return said if status.success?
+
+      raise Error, "#{command.first(3).join(" ").delete_prefix("#{@root}/")} failed, see above"
+    end
+
+    def data(path)
+      YAML.safe_load(File.read("#{@root}/#{path}"), aliases: true)
+    end
+  end
+end

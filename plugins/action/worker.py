@@ -1,0 +1,119 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Joins a worker, with a bootstrap token that lives only as long as the join."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.control_plane import (
+    random_token,
+)
+
+TOKEN_MINUTES = 10
+SIGNED_SECONDS = 30
+
+
+class ActionModule(ActionBase):
+    """The worker module, with a token for it if it has to join."""
+
+    TRANSFERS_FILES = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        arguments = {"token": None, **self._task.args}
+        result = self._module(arguments, task_vars)
+        if not result.get("needs_join") or self._task.check_mode:
+            return result
+        client = _client(arguments["kubeconfig"])
+        with _token(client) as token:
+            return self._module(
+                {**arguments, "token": token, "ca_hash": _ca_hash(client)}, task_vars
+            )
+
+    def _module(
+        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        result: dict[str, Any] = self._execute_module(
+            module_name="roost.cluster.worker", module_args=arguments, task_vars=task_vars
+        )
+        return result
+
+
+def _client(kubeconfig: str) -> Any:
+    try:
+        from kubernetes import client, config
+    except ImportError as error:
+        raise AnsibleActionFail(
+            "worker: the Python package kubernetes is missing on the controller"
+        ) from error
+    try:
+        return client.CoreV1Api(config.new_client_from_config(config_file=kubeconfig))
+    except config.ConfigException as error:
+        raise AnsibleActionFail(
+            f"{kubeconfig}: not a kubeconfig that can be used: {error}"
+        ) from error
+
+
+@contextmanager
+def _token(client: Any) -> Iterator[str]:
+    """A bootstrap token for one join; revoked in any case."""
+    token = random_token()
+    identity, _, secret = token.partition(".")
+    expires = datetime.now(timezone.utc) + timedelta(minutes=TOKEN_MINUTES)
+    name = f"bootstrap-token-{identity}"
+    body = {
+        "metadata": {"name": name, "namespace": "kube-system"},
+        "type": "bootstrap.kubernetes.io/token",
+        "stringData": {
+            "description": "for one join; removed when it has ended",
+            "token-id": identity,
+            "token-secret": secret,
+            "expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "usage-bootstrap-authentication": "true",
+            "usage-bootstrap-signing": "true",
+            "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
+        },
+    }
+    client.create_namespaced_secret("kube-system", body)
+    try:
+        _wait_until_signed(client, identity)
+        yield token
+    finally:
+        client.delete_namespaced_secret(name, "kube-system")
+
+
+def _wait_until_signed(client: Any, identity: str) -> None:
+    """kubeadm asks only every 5 s whether the cluster's address is signed with the token."""
+    until = time.monotonic() + SIGNED_SECONDS
+    while True:
+        data = client.read_namespaced_config_map("cluster-info", "kube-public").data
+        if f"jws-kubeconfig-{identity}" in data:
+            return
+        if time.monotonic() > until:
+            raise AnsibleActionFail(
+                f"configmap kube-public/cluster-info: not signed with the new token within "
+                f"{SIGNED_SECONDS} s, which kube-controller-manager does; look at its log"
+            )
+        time.sleep(0.1)  # polled: it takes a few hundredths of a second
+
+
+def _ca_hash(client: Any) -> str:
+    """The CA's public key as kubeadm pins it: sha256 over its SubjectPublicKeyInfo."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    path = client.api_client.configuration.ssl_ca_cert
+    with open(path, "rb") as handle:  # noqa: PTH123  a path that the client made
+        certificate = x509.load_pem_x509_certificate(handle.read())
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"sha256:{hashlib.sha256(key).hexdigest()}"

@@ -1,0 +1,22 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters that make kubeadm's documents."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import (
+    control_plane_documents,
+    join_document,
+)
+
+
+class FilterModule:
+    """The filters by name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "control_plane_documents": control_plane_documents,
+            "join_document": join_document,
+        }

@@ -1,0 +1,112 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Istio's installation, described for istioctl from typed values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import merged
+
+HTTP_PORT = 8080
+HTTPS_PORT = 8443
+
+# A stock Envoy lacks the filters that Istio's own build has; istiod must not configure them.
+STOCK_PROXY_ENV = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
+
+# One replica on each node while there are enough nodes; a drained node's may join another.
+SPREAD = {
+    "podAntiAffinity": {
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {
+                "weight": 100,
+                "podAffinityTerm": {
+                    "topologyKey": "kubernetes.io/hostname",
+                    "labelSelector": {"matchLabels": {"istio": "ingressgateway"}},
+                },
+            }
+        ]
+    }
+}
+
+
+def _requests(cpu: str, memory: str, limit: str) -> dict[str, Any]:
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}}
+
+
+def operator(values: Mapping[str, Any]) -> dict[str, Any]:
+    """An IstioOperator document; `values` holds the options of the role istio.
+
+    Sized for nodes of 2 GiB. A person's `values` are merged over ours, last.
+    """
+    bundle = values["bundle"]
+    stock = bundle["istio-proxy"].get("proxy") == "stock"
+    gateway = {
+        "replicaCount": values["gateway_replicas"],
+        "resources": _requests("50m", "96Mi", "512Mi"),
+        "affinity": SPREAD,
+        "podAnnotations": values["gateway_annotations"],
+        "service": {
+            "type": "NodePort",
+            "ports": [
+                _port("http2", 80, HTTP_PORT, values["gateway_http_node_port"]),
+                _port("https", 443, HTTPS_PORT, values["gateway_https_node_port"]),
+            ],
+        },
+    }
+    helm = {
+        "global": {
+            "proxy": {
+                "image": bundle["istio-proxy"]["name"],
+                "resources": _requests("20m", "64Mi", "256Mi"),
+            }
+        },
+        "cni": {"cniBinDir": "/opt/cni/bin", "cniConfDir": "/etc/cni/net.d"},
+        "pilot": {"autoscaleEnabled": False, "env": STOCK_PROXY_ENV if stock else {}},
+        "gateways": {"istio-ingressgateway": {"autoscaleEnabled": False}},
+        "telemetry": {"enabled": not stock},
+    }
+    spec = {
+        "profile": "minimal",
+        "hub": bundle["istio-pilot"]["name"].rpartition("/")[0],
+        "tag": bundle["istio-pilot"]["version"],
+        "meshConfig": {
+            "defaultConfig": {
+                # Per-subset counters are off by default, and a release is judged by them.
+                "proxyStatsMatcher": {"inclusionRegexps": values["stats_inclusion"]}
+            }
+        },
+        "components": {
+            "cni": {"enabled": True, "namespace": "istio-system"},
+            "pilot": {"k8s": {"resources": _requests("50m", "256Mi", "1Gi")}},
+            "ingressGateways": [{"name": "istio-ingressgateway", "enabled": True, "k8s": gateway}],
+        },
+        "values": helm,
+    }
+    return {
+        "apiVersion": "install.istio.io/v1alpha1",
+        "kind": "IstioOperator",
+        "spec": merged(spec, values["operator_spec"]),
+    }
+
+
+def _port(name: str, port: int, target: int, node_port: int) -> dict[str, Any]:
+    return {"name": name, "port": port, "targetPort": target, "nodePort": node_port}
+
+
+def stages(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The objects in the order in which they can be applied, without what istiod itself sets."""
+    namespace = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "istio-system"},
+    }
+    for item in objects:
+        for webhook in item.get("webhooks", []):
+            # istiod writes its own certificate there, and closes the door once it answers.
+            webhook.get("clientConfig", {}).pop("caBundle", None)
+            if item["kind"] == "ValidatingWebhookConfiguration":
+                webhook.pop("failurePolicy", None)
+    order = {"CustomResourceDefinition": 0, "ServiceAccount": 1}
+    return [namespace, *sorted(objects, key=lambda item: order.get(item["kind"], 2))]

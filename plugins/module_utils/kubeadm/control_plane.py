@@ -1,0 +1,185 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a control-plane machine is like, and what is to be done about it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import string
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
+    KubeadmError,
+    image_digests,
+    kubeadm,
+    kubectl,
+    must,
+    wrong_images,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import as_text
+
+ADMIN_CONF = "/etc/kubernetes/admin.conf"
+ETCD_DATA = Path("/var/lib/etcd")
+# What `kubeadm init` leaves in the cluster, in the order in which it makes it.
+LEFT_BY_INIT = (
+    "configmap/kubeadm-config",
+    "configmap/kubelet-config",
+    "configmap/kube-proxy",
+    "daemonset.apps/kube-proxy",
+    "deployment.apps/coredns",
+)
+RECOVERY_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class State:
+    """What was seen on the machine and in its API."""
+
+    manifests: bool = False
+    etcd_data: bool = False
+    admin_conf: bool = False
+    api: bool = False
+    nodes: tuple[str, ...] = ()
+    left: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def untouched(self) -> bool:
+        return not (self.manifests or self.etcd_data or self.admin_conf)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, and why. `action` is nothing, init, finish, recover or reset."""
+
+    action: str
+    why: str = ""
+
+
+def decide(state: State, node: str) -> Plan:
+    """What a seen state asks for."""
+    if state.untouched:
+        return Plan("init", "no control plane on this machine")
+    if not state.api:
+        if not state.etcd_data:
+            return Plan("reset", "an earlier run of kubeadm init ended before etcd held anything")
+        return Plan("recover", "the control plane is there, and its API doesn't answer")
+    missing = [name for name in LEFT_BY_INIT if name not in state.left]
+    if node not in state.nodes:
+        missing.insert(0, f"node/{node}")
+    if not missing:
+        return Plan("nothing")
+    if "configmap/kubeadm-config" in missing:
+        others = [name for name in state.nodes if name != node]
+        if others:
+            raise KubeadmError(
+                "configmap/kubeadm-config: expected in kube-system, where kubeadm init leaves it, "
+                f"and not found, while {', '.join(others)} belong to the cluster; restore it, or "
+                "remove the cluster with `make down`"
+            )
+        return Plan("reset", "an earlier run of kubeadm init ended before it recorded the cluster")
+    return Plan("finish", f"an earlier run ended before {', '.join(missing)}")
+
+
+def look() -> State:
+    """What this machine is like now."""
+    admin = Path(ADMIN_CONF).exists()
+    state = State(
+        manifests=any(Path("/etc/kubernetes/manifests").glob("*.yaml")),
+        etcd_data=(ETCD_DATA / "member").exists(),
+        admin_conf=admin,
+    )
+    if not admin or kubectl(ADMIN_CONF, "get", "--raw", "/readyz").code:
+        return state
+    names = kubectl(
+        ADMIN_CONF, "get", *LEFT_BY_INIT, "-n", "kube-system", "-o", "name", "--ignore-not-found"
+    )
+    nodes = kubectl(ADMIN_CONF, "get", "nodes", "-o", "json")
+    if nodes.code:
+        return state
+    return State(
+        manifests=state.manifests,
+        etcd_data=state.etcd_data,
+        admin_conf=True,
+        api=True,
+        nodes=tuple(item["metadata"]["name"] for item in json.loads(nodes.out)["items"]),
+        left=frozenset(names.out.split()),
+    )
+
+
+def act(plan: Plan, documents: list[dict[str, Any]], images: dict[str, str]) -> None:
+    """Bring the machine to the state; `images` are the names and digests that init may run."""
+    if plan.action == "recover":
+        _recover(documents[0]["nodeRegistration"]["name"], documents, images)
+    elif plan.action == "finish":
+        _finish(documents)
+    elif plan.action == "reset":
+        _reset()
+        _init(documents, images)
+    elif plan.action == "init":
+        _init(documents, images)
+
+
+def _recover(node: str, documents: list[dict[str, Any]], images: dict[str, str]) -> None:
+    """Start kubelet and wait for the API; what it then holds decides. Never a reset blindly."""
+    must(["systemctl", "start", "kubelet.service"])
+    until = time.monotonic() + RECOVERY_SECONDS
+    while not (state := look()).api:
+        if time.monotonic() > until:
+            raise KubeadmError(
+                f"the API server doesn't answer within {RECOVERY_SECONDS} s, and etcd's directory "
+                f"{ETCD_DATA} holds data, so nothing was reset. Look at `journalctl -u kubelet` "
+                "and /var/log/pods on this machine; to give the cluster up, run `make down`. "
+                f"The journal's last lines:\n{_journal()}"
+            )
+        time.sleep(1)  # polled: there is no API yet to watch
+    act(decide(state, node), documents, images)
+
+
+def _journal() -> str:
+    return must(["journalctl", "-u", "kubelet.service", "-n", "12", "--no-pager", "-o", "cat"])
+
+
+def _reset() -> None:
+    """Undo a half-done init. etcd's data are copied before, for whoever needs to look."""
+    if (ETCD_DATA / "member").exists():
+        copy = Path(f"/var/lib/roost/etcd-{time.strftime('%Y%m%dT%H%M%S')}")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(ETCD_DATA, copy)
+    kubeadm("reset", "--force", "--cri-socket", "unix:///run/containerd/containerd.sock")
+
+
+def _init(documents: list[dict[str, Any]], images: dict[str, str]) -> None:
+    # kubeadm makes a token that lives a day unless it is given one; this one lives a minute and
+    # is revoked at once. Workers get their own when they join.
+    token = random_token()
+    first = {**documents[0], "bootstrapTokens": [{"token": token, "ttl": "1m0s"}]}
+    text = as_text([first, *documents[1:]])
+    kubeadm("config", "validate", "--config=/dev/stdin", stdin=text)
+    kubeadm("config", "images", "pull", "--config=/dev/stdin", stdin=text)
+    wrong = wrong_images(images, image_digests())
+    if wrong:
+        raise KubeadmError(
+            "images that are not what the bundle's lock says, so nothing was started:\n"
+            + "\n".join(wrong)
+        )
+    kubeadm("init", "--config=/dev/stdin", "--skip-token-print", stdin=text)
+    kubeadm("token", "delete", token.partition(".")[0], "--kubeconfig", ADMIN_CONF)
+
+
+def _finish(documents: list[dict[str, Any]]) -> None:
+    """Run the phases after the API is up; each of them may run any number of times."""
+    text = as_text(documents)
+    for phase in ("upload-config all", "mark-control-plane", "bootstrap-token", "addon all"):
+        kubeadm("init", "phase", *phase.split(), "--config=/dev/stdin", stdin=text)
+
+
+def random_token() -> str:
+    """A bootstrap token: 6 and 16 characters, as Kubernetes wants them."""
+    letters = string.ascii_lowercase + string.digits
+    parts = ["".join(secrets.choice(letters) for _ in range(length)) for length in (6, 16)]
+    return ".".join(parts)

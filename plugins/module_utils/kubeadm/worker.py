@@ -1,0 +1,94 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a worker machine is like, and what is to be done about it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
+    KubeadmError,
+    kubeadm,
+    kubectl,
+    must,
+    run,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import as_text
+
+KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
+JOINED_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class State:
+    """What was seen: kubelet's credentials, what the API says of the node, kubelet itself.
+
+    `answer` is registered, unknown (no such node, or credentials refused), or unreachable.
+    """
+
+    credentials: bool
+    answer: str
+    running: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, and why. `action` is nothing, start, join or reset (and join)."""
+
+    action: str
+    why: str = ""
+
+
+def decide(state: State) -> Plan:
+    """What a seen state asks for."""
+    if not state.credentials:
+        return Plan("join", "not part of a cluster")
+    if state.answer == "unreachable":
+        raise KubeadmError(
+            "the API server doesn't answer this machine, which has joined before; nothing was "
+            "changed. Look at the control plane and the network between them"
+        )
+    if state.answer == "unknown":
+        return Plan("reset", "it has joined before, and the cluster doesn't know it")
+    if not state.running:
+        return Plan("start", "kubelet doesn't run")
+    return Plan("nothing")
+
+
+def answer_of(code: int, error: str) -> str:
+    """What the API says of the node, from how kubectl ended."""
+    if code == 0:
+        return "registered"
+    words = ("NotFound", "Unauthorized", "Forbidden", "certificate")
+    return "unknown" if any(word in error for word in words) else "unreachable"
+
+
+def look(node: str) -> State:
+    """What this machine is like now."""
+    if not Path(KUBELET_CONF).exists():
+        return State(False, "unknown", False)
+    asked = kubectl(KUBELET_CONF, "get", "node", node, "-o", "name")
+    running = run(["systemctl", "is-active", "--quiet", "kubelet.service"]).code == 0
+    return State(True, answer_of(asked.code, asked.err), running)
+
+
+def act(plan: Plan, document: dict[str, Any], node: str) -> None:
+    """Bring the machine to the state, and wait until the cluster knows the node."""
+    if plan.action == "start":
+        must(["systemctl", "start", "kubelet.service"])
+        return
+    if plan.action == "reset":
+        kubeadm("reset", "--force", "--cri-socket", "unix:///run/containerd/containerd.sock")
+    kubeadm("join", "--config=/dev/stdin", stdin=as_text([document]))
+    until = time.monotonic() + JOINED_SECONDS
+    while look(node).answer != "registered":
+        if time.monotonic() > until:
+            journal = run(["journalctl", "-u", "kubelet.service", "-n", "12", "-o", "cat"])
+            raise KubeadmError(
+                f"{node}: kubeadm joined it, and the API doesn't list it within {JOINED_SECONDS} "
+                f"s; kubelet's last lines:\n{journal.out}"
+            )
+        time.sleep(0.5)  # kubelet registers by itself; its credentials allow no watch before

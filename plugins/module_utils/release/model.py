@@ -1,0 +1,94 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+DEFAULT_REPLICAS = 2
+DEFAULT_HEALTH_PATH = "/healthz"
+# Sized for nodes of 2 GiB that carry two versions of two services and one pod more while they roll.
+DEFAULT_RESOURCES: Mapping[str, Mapping[str, str]] = {
+    "requests": {"cpu": "50m", "memory": "96Mi"},
+    "limits": {"cpu": "1", "memory": "256Mi"},
+}
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str
+    port: int
+    replicas: int = DEFAULT_REPLICAS
+    entry: bool = False
+    health_path: str = DEFAULT_HEALTH_PATH
+    env: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: DEFAULT_RESOURCES)
+
+
+@dataclass(frozen=True)
+class Canary:
+    version: str
+    weight: int
+
+
+@dataclass(frozen=True)
+class Verify:
+    """How a check learns which versions answered. The defaults suit the sample services."""
+
+    path: str = "/api/version"
+    app_header: str | None = "x-app-version"
+    model_header: str | None = "x-model-version"
+
+
+@dataclass(frozen=True)
+class Drain:
+    """A pod that ends sleeps first, so that every proxy has dropped it before it stops listening;
+    what is left of the grace period is the longest request that is allowed to finish."""
+
+    pre_stop_seconds: int = 5
+    grace_seconds: int = 30
+
+
+@dataclass(frozen=True)
+class Release:
+    name: str
+    namespace: str
+    stable: str
+    canary: Canary | None
+    versions: Mapping[str, Mapping[str, str]]
+    services: Mapping[str, Service]
+    verify: Verify = field(default_factory=Verify)
+    hosts: tuple[str, ...] = ("*",)
+    drain: Drain = field(default_factory=Drain)
+    # Replica counts that were changed on the cluster and stay, by (service, version).
+    scaled: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> Service:
+        return next(service for service in self.services.values() if service.entry)
+
+    @property
+    def deployed(self) -> tuple[str, ...]:
+        """The versions that have pods. A version that is only listed waits for its turn."""
+        return (self.stable,) if self.canary is None else (self.stable, self.canary.version)
+
+    @property
+    def weights(self) -> dict[str, int]:
+        if self.canary is None:
+            return {self.stable: 100}
+        return {self.stable: 100 - self.canary.weight, self.canary.version: self.canary.weight}
+
+    def replicas(self, service: str, version: str) -> int:
+        return self.scaled.get((service, version), self.services[service].replicas)
+
+    def as_block(self) -> dict[str, Any]:
+        """As the file would say it, with every default written out."""
+        block = asdict(self)
+        del block["scaled"]
+        block["hosts"] = list(self.hosts)
+        if self.canary is None:
+            del block["canary"]
+        for service in block["services"].values():
+            del service["name"]
+        return block

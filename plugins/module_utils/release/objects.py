@@ -1,0 +1,44 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import json
+
+from ansible_collections.roost.cluster.plugins.module_utils.release import routing, workloads
+from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block, Context
+
+
+def derive(release: Release, context: Context, record: Block | None = None) -> list[Block]:
+    """Every object of a release whose images are resolved to digests, in its final state.
+
+    `record` is the block to write down as last applied from the file. The order in which the
+    objects may be applied on a running cluster is the plan's business.
+    """
+    versions = release.deployed
+    objects = [workloads.namespace(release), routing.peer_authentication(release)]
+    for service in release.services.values():
+        objects += [
+            workloads.service_account(release, service),
+            workloads.kube_service(release, service),
+            routing.destination_rule(release, service.name, versions, context),
+            routing.service_route(release, service.name, versions, release.stable, context),
+        ]
+    objects += [
+        routing.gateway(release, context),
+        routing.entry_route(release, list(release.weights.items()), context, dumps(record)),
+    ]
+    for service in release.services.values():
+        for version in versions:
+            objects += [
+                workloads.disruption_budget(release, service, version),
+                workloads.deployment(release, service, version),
+            ]
+    return objects
+
+
+def dumps(record: Block | None) -> str | None:
+    """One line, and the same line for the same block."""
+    if record is None:
+        return None
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

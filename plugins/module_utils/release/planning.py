@@ -1,0 +1,120 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    differences,
+    expect,
+    live,
+    objects,
+    resolving,
+    spec,
+    stages,
+    survey,
+    three_way,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import Cluster
+from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block, Context
+from ansible_collections.roost.cluster.plugins.module_utils.release.plan import (
+    Change,
+    Step,
+    candidates,
+    fingerprint,
+    rendered,
+    settle,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Problem
+
+
+class Rejected(Exception):
+    """The release can't be applied as it is described."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"The release is refused, nothing was applied:{lines}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    release: Release
+    steps: list[Step]
+    notes: list[str]
+    steady: expect.Wait
+
+    @property
+    def changes(self) -> list[Change]:
+        return [change for step in self.steps for change in step.changes]
+
+    def rendered(self) -> dict[str, Any]:
+        return {
+            "release": self.release.as_block(),
+            "notes": self.notes,
+            "stages": [rendered(step) for step in self.steps],
+            "steady": self.steady,
+        }
+
+    def diff(self) -> list[dict[str, str]]:
+        """One entry for each change, as Ansible prints them."""
+        return [
+            {
+                "before_header": f"{change.item} (live)",
+                "after_header": f"{change.item} ({change.reason})",
+                "before": _text(change.before),
+                "after": _text(change.after),
+            }
+            for change in self.changes
+        ]
+
+
+def accept(block: Any, digests: Mapping[str, str] | None) -> Block:
+    """The block with its images resolved, if nothing is wrong with it."""
+    problems = spec.check(block)
+    if problems:
+        raise Rejected(problems)
+    resolved, problems = resolving.resolve(block, digests)
+    if problems:
+        raise Rejected(problems)
+    return resolved
+
+
+def plan(file: Block, cluster: Cluster, context: Context) -> Plan:
+    """From an accepted block and the cluster to the steps between them. Changes nothing."""
+    name, namespace = file["name"], file["namespace"]
+    found = survey.inventory(cluster, name, namespace)
+    record = live.record_of(live.entry_route(found, name, namespace))
+    merged = three_way.merge(file, record, live.live_of(found, name, namespace))
+    if merged.problems:
+        raise Rejected(merged.problems)
+    release, problems = spec.read(merged.block)
+    if release is None:
+        raise Rejected([_after_merge(problem) for problem in problems])
+    release = replace(release, scaled=merged.scaled)
+    wanted = objects.derive(release, context)
+    problems = survey.neighbours(cluster, release) + survey.foreign(cluster, wanted, found)
+    if problems:
+        raise Rejected(problems)
+    built = stages.build(release, found, context, file)
+    verdicts = survey.compare(cluster, found, candidates(built))
+    steady = expect.steady(release, context)
+    steps = settle(built, lambda item: verdicts[fingerprint(item)], steady)
+    return Plan(release, steps, merged.notes, steady)
+
+
+def _after_merge(problem: Problem) -> Problem:
+    """The file alone is right; together with what was changed on the cluster it is not."""
+    hint = "after keeping what was changed on the cluster; write the live state into the file"
+    return replace(problem, hint=f"{problem.hint}; {hint}" if problem.hint else hint)
+
+
+def _text(item: Block | None) -> str:
+    if item is None:
+        return ""
+    text: str = yaml.safe_dump(differences.cleaned(item), sort_keys=True, allow_unicode=True)
+    return text

@@ -1,0 +1,145 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.module_utils.release import envoy, names
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
+
+PROXY = "istio-proxy"
+
+# The two pages of a proxy that tell what it has.
+CLUSTERS = "clusters"
+ROUTES = "config_dump?resource=dynamic_route_configs"
+
+Clusters = Mapping[str, Mapping[str, envoy.Endpoint]]
+
+
+def deployment_lacks(name: str, deployment: Block | None) -> str | None:
+    """What keeps a Deployment from being rolled out, or None."""
+    if deployment is None:
+        return f"Deployment {name} doesn't exist"
+    status, spec = deployment.get("status") or {}, deployment["spec"]
+    wanted = spec.get("replicas", 1)
+    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
+        return f"{name}: Kubernetes has not seen the latest change yet"
+    updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+    if updated < wanted:
+        return f"{name}: {updated} of {wanted} pods are made from the latest template"
+    if status.get("replicas", 0) > updated:
+        return f"{name}: {status['replicas'] - updated} pods of an older template are left"
+    if available < wanted:
+        return f"{name}: {available} of {wanted} pods are ready"
+    return None
+
+
+def is_ready(pod: Block) -> bool:
+    if pod["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def has_proxy(pod: Block) -> bool:
+    spec = pod["spec"]
+    containers = [*(spec.get("initContainers") or []), *spec["containers"]]
+    return any(container["name"] == PROXY for container in containers)
+
+
+def belongs_to(pod: Block, deployments: Iterable[str]) -> bool:
+    labels = pod["metadata"].get("labels") or {}
+    return names.workload_name(labels.get("app", ""), labels.get("version", "")) in deployments
+
+
+@dataclass(frozen=True)
+class ProxyCheck:
+    """Which proxies a condition is about, what they are asked, and what their answer lacks."""
+
+    gateway: bool
+    pods: bool
+    page: str
+    lacks: Callable[[Any, Block, Any], list[str]]
+
+
+def _own_clusters(expected: Mapping[str, int], pod: Block, clusters: Clusters) -> list[str]:
+    lacking = []
+    for name, least in expected.items():
+        if name not in clusters:
+            lacking.append(f"has no cluster {name}")
+            continue
+        healthy = sum(endpoint.healthy for endpoint in clusters[name].values())
+        if healthy < least:
+            lacking.append(f"has {healthy} healthy endpoints in {name}, expected {least}")
+    return lacking
+
+
+def _called_clusters(
+    expected: Mapping[str, Mapping[str, int]], pod: Block, clusters: Clusters
+) -> list[str]:
+    own = (pod["metadata"].get("labels") or {}).get("app")
+    lacking = []
+    for service, wanted in expected.items():
+        if service != own:
+            lacking += _own_clusters(wanted, pod, clusters)
+    return lacking
+
+
+def _weights(expected: Mapping[str, Any], pod: Block, routes: list[envoy.Route]) -> list[str]:
+    drawn = envoy.drawn(routes, names.DRAW_RULE, expected["host"])
+    # A single version stands there with whatever weight: it gets everything.
+    if drawn is not None and (drawn == expected["versions"] or _sole(drawn, expected["versions"])):
+        return []
+    found = "no such rule" if drawn is None else _shares(drawn)
+    return [f"draws {expected['host']}: {found}, expected {_shares(expected['versions'])}"]
+
+
+def _sole(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    return len(one) == 1 and one.keys() == other.keys()
+
+
+def _shares(weights: Mapping[str, int]) -> str:
+    return ", ".join(f"{version} {weight}%" for version, weight in sorted(weights.items()))
+
+
+def _pins(expected: Mapping[str, Any], pod: Block, routes: list[envoy.Route]) -> list[str]:
+    labels = pod["metadata"].get("labels") or {}
+    lacking = []
+    for service, rule in expected.items():
+        if service == labels.get("app"):
+            continue
+        version = rule["by_version"].get(labels.get("version"), rule["default"])
+        found = envoy.pinned(routes, rule["host"])
+        if found != version:
+            lacking.append(f"sends calls to {service} to {found or 'any version'}, not {version}")
+    return lacking
+
+
+def _known(expected: Iterable[str], pod: Block, clusters: Clusters) -> list[str]:
+    return [f"still has the cluster {name}" for name in expected if name in clusters]
+
+
+def _busy(expected: Mapping[str, Any], pod: Block, clusters: Clusters) -> list[str]:
+    busy = []
+    for name in expected["clusters"]:
+        active = sum(endpoint.active for endpoint in clusters.get(name, {}).values())
+        if active:
+            busy.append(f"has {active} requests under way to {name}")
+    return busy
+
+
+PROXY_CHECKS: Mapping[str, ProxyCheck] = {
+    "gateway_clusters": ProxyCheck(True, False, CLUSTERS, _own_clusters),
+    "pod_clusters": ProxyCheck(False, True, CLUSTERS, _called_clusters),
+    "weights": ProxyCheck(True, False, ROUTES, _weights),
+    "pins": ProxyCheck(False, True, ROUTES, _pins),
+    "idle": ProxyCheck(True, True, CLUSTERS, _busy),
+    "without": ProxyCheck(True, True, CLUSTERS, _known),
+}
+
+READERS: Mapping[str, Callable[[str], Any]] = {
+    CLUSTERS: envoy.read_clusters,
+    ROUTES: envoy.read_routes,
+}

@@ -1,0 +1,168 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.module_utils.release import differences, names
+from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import Cluster, Refused
+from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
+from ansible_collections.roost.cluster.plugins.module_utils.release.plan import Change
+from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Problem
+
+_AT_ONCE = 8
+_OWNED_KINDS = (
+    "ServiceAccount",
+    "Service",
+    "Deployment",
+    "PodDisruptionBudget",
+    "DestinationRule",
+    "VirtualService",
+    "Gateway",
+    "PeerAuthentication",
+)
+
+
+class NoCluster:
+    """Stands for a cluster that can't be asked, in a dry run: it has nothing."""
+
+    def get(self, item: Block) -> Block | None:
+        return None
+
+    def list(self, kind: str, *_place: Any, **_fields: Any) -> list[Block]:
+        return []
+
+    def serves(self, kind: str) -> bool:
+        return False
+
+    def dry_run(self, item: Block) -> Block:
+        raise Refused(404, "there is no cluster")
+
+    def execute(self, *_call: Any) -> str:
+        raise Refused(404, "there is no cluster")
+
+    def log(self, *_call: Any) -> str:
+        return ""
+
+
+def inventory(cluster: Cluster, release: str, namespace: str) -> dict[str, Block]:
+    """Every object that carries the labels of the release, by its key."""
+    selector = names.release_selector(release)
+
+    def of_kind(kind: str) -> list[Block]:
+        return cluster.list(kind, namespace, selector)
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        lists = list(pool.map(of_kind, _OWNED_KINDS))
+    return {names.object_key(item): item for items in lists for item in items}
+
+
+def neighbours(cluster: Cluster, release: Release) -> list[Problem]:
+    """What other releases of the cluster leave no room for."""
+    ours = f"{names.MANAGED_BY}={names.FIELD_MANAGER}"
+    problems = []
+    for gateway in cluster.list("Gateway", None, ours):
+        meta = gateway["metadata"]
+        owner = (meta.get("labels") or {}).get(names.PART_OF)
+        if owner == release.name and meta["namespace"] != release.namespace:
+            problems.append(_moved(release, meta["namespace"]))
+        elif owner != release.name:
+            shared = _shared_hosts(release.hosts, _hosts(gateway))
+            if shared:
+                problems.append(_taken(shared, f"{meta['namespace']}/{owner}"))
+    return problems
+
+
+def _hosts(gateway: Block) -> list[str]:
+    servers = gateway["spec"].get("servers") or []
+    return [host.rpartition("/")[2] for server in servers for host in server.get("hosts") or []]
+
+
+def _shared_hosts(ours: Iterable[str], theirs: Iterable[str]) -> list[str]:
+    theirs = list(theirs)
+    return [host for host in ours if any(_overlap(host, other) for other in theirs)]
+
+
+def _overlap(one: str, other: str) -> bool:
+    if one == other or "*" in (one, other):
+        return True
+    return any(
+        wide.startswith("*.") and narrow.endswith(wide[1:])
+        for wide, narrow in ((one, other), (other, one))
+    )
+
+
+def foreign(cluster: Cluster, wanted: Iterable[Block], found: Mapping[str, Block]) -> list[Problem]:
+    """Objects under a name that the release needs, which somebody else made."""
+
+    def owner(item: Block) -> Problem | None:
+        if names.object_key(item) in found or item["kind"] == "Namespace":
+            return None
+        existing = cluster.get(item)
+        if existing is None:
+            return None
+        labels = existing["metadata"].get("labels") or {}
+        return _not_ours(item, labels.get(names.PART_OF) or labels.get(names.MANAGED_BY))
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return [problem for problem in pool.map(owner, wanted) if problem]
+
+
+def compare(
+    cluster: Cluster, found: Mapping[str, Block], contents: Mapping[str, Block]
+) -> dict[str, Change | None]:
+    """What a server-side apply would change, for each content; the API server says it itself, so
+    that its defaults and other people's fields are no differences."""
+
+    def one(item: Block) -> Change | None:
+        key = names.object_key(item)
+        before = found.get(key)
+        if before is None and item["kind"] == "Namespace":
+            before = cluster.get(item)
+        try:
+            after = cluster.dry_run(item)
+        except Refused as error:
+            # The namespace, or Istio's kinds, don't exist yet.
+            if error.status == 404:
+                return Change(key, "new", None, item)
+            raise Refused(error.status, f"{key} was refused: {error}") from error
+        if before is None:
+            return Change(key, "new", None, item)
+        reason = differences.reason(before, after)
+        if reason is None:
+            return None
+        return Change(key, reason, differences.cleaned(before), differences.cleaned(after))
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return dict(zip(contents, pool.map(one, contents.values()), strict=True))
+
+
+def _moved(release: Release, elsewhere: str) -> Problem:
+    return Problem(
+        "namespace",
+        release.namespace,
+        f"{elsewhere}, where this release runs",
+        "a release can't be moved; remove the old one first, or give the new one another name",
+    )
+
+
+def _taken(shared: list[str], owner: str) -> Problem:
+    return Problem(
+        "hosts",
+        shared,
+        "hosts that no other release on the gateway answers for",
+        f"{owner} has these; name hosts for both",
+    )
+
+
+def _not_ours(item: Block, owner: str | None) -> Problem:
+    return Problem(
+        "namespace",
+        item["metadata"]["namespace"],
+        "a namespace in which the release's names are free",
+        f"{names.object_key(item)} exists already"
+        + (f" and belongs to {owner}" if owner else " and was not made by Roost"),
+    )

@@ -1,0 +1,214 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.module_utils.release import names, readiness
+from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (
+    Cluster,
+    Refused,
+    Unreachable,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.expect import Wait
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
+
+# Asking a proxy starts a process in its container; more at once only slow each other down.
+_ASKED_AT_ONCE = 6
+_QUIET_LOOKS = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the objects of a release are looked for."""
+
+    release: str
+    namespace: str
+    gateway_namespace: str
+    gateway_selector: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Question:
+    condition: str
+    page: str
+    uid: str
+    pod: Block
+
+
+@dataclass
+class Outcome:
+    seconds: float = 0.0
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Watcher:
+    """Looks again and again whether conditions hold, and asks each proxy no more than it has to.
+
+    A proxy that has answered as expected once is not asked again: nobody else changes these
+    objects meanwhile. That requests have ended must be seen in two looks in a row, on all proxies.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        place: Place,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._cluster, self._place = cluster, place
+        self._clock, self._sleep = clock, sleep
+        self._satisfied: set[tuple[str, str]] = set()
+        self._quiet = 0
+        self._drained = False
+        self._draining_since: float | None = None
+        self._notes: list[str] = []
+
+    def wait(self, wait: Wait, timeout: float, pause: float) -> Outcome:
+        begun = self._clock()
+        while True:
+            try:
+                missing = self.look(wait)
+            except (Refused, Unreachable) as error:
+                # An API server that is restarted meanwhile is one more thing to wait for.
+                missing = [str(error)]
+            seconds = self._clock() - begun
+            if not missing or seconds >= timeout:
+                return Outcome(round(seconds, 2), missing, self._notes)
+            self._sleep(pause)
+
+    def look(self, wait: Wait) -> list[str]:
+        """What is still missing. The cheap question comes first; without pods there is no point
+        in asking proxies."""
+        missing = self._ready(wait.get("ready") or [])
+        if not missing:
+            about_proxies = [key for key in readiness.PROXY_CHECKS if wait.get(key)]
+            missing = self._proxies({key: wait[key] for key in about_proxies})
+        return missing or self._gone(wait.get("gone") or [])
+
+    def _ready(self, deployments: list[str]) -> list[str]:
+        if not deployments:
+            return []
+        live = {item["metadata"]["name"]: item for item in self._list("Deployment")}
+        found = (readiness.deployment_lacks(name, live.get(name)) for name in deployments)
+        missing = [text for text in found if text]
+        if missing:
+            return missing
+        return [
+            f"pod {pod['metadata']['name']} has no {readiness.PROXY} container: it was made while "
+            "istiod's webhook was away or the namespace had no label; delete the pod"
+            for pod in self._list("Pod")
+            if readiness.belongs_to(pod, deployments) and not readiness.has_proxy(pod)
+        ]
+
+    def _gone(self, deployments: list[str]) -> list[str]:
+        if not deployments:
+            return []
+        left = [item["metadata"]["name"] for item in self._list("Deployment")]
+        missing = [f"Deployment {name} is still there" for name in left if name in deployments]
+        for pod in self._list("Pod"):
+            if readiness.belongs_to(pod, deployments):
+                missing.append(f"pod {pod['metadata']['name']} has not ended yet")
+        return missing
+
+    def _proxies(self, conditions: Wait) -> list[str]:
+        """What the proxies that the conditions are about still lack."""
+        missing, questions = self._questions(conditions)
+        answers = self._ask({(item.page, item.uid): item.pod for item in questions})
+        busy = []
+        for item in questions:
+            answer = answers[item.page, item.uid]
+            if isinstance(answer, Refused):
+                lacking = [f"can't be asked: {answer}"]
+            else:
+                check = readiness.PROXY_CHECKS[item.condition]
+                lacking = check.lacks(conditions[item.condition], item.pod, answer)
+            texts = [f"the proxy of {item.pod['metadata']['name']} {text}" for text in lacking]
+            if item.condition == "idle":
+                busy += texts
+            elif texts:
+                missing += texts
+            else:
+                self._satisfied.add((item.condition, item.uid))
+        return missing + self._idle(conditions, busy)
+
+    def _questions(self, conditions: Wait) -> tuple[list[str], list[_Question]]:
+        """Whom to ask what; and whom there should be to ask, and isn't."""
+        checks = {key: readiness.PROXY_CHECKS[key] for key in conditions}
+        missing, gateways, pods = [], list[Block](), list[Block]()
+        if any(check.gateway for check in checks.values()):
+            gateways = self._gateways()
+            if not gateways:
+                labels = _selector(self._place.gateway_selector)
+                missing.append(f"no ready pod with {labels} in {self._place.gateway_namespace}")
+        if any(check.pods for check in checks.values()):
+            pods = self._pods()
+        questions = [
+            _Question(key, check.page, pod["metadata"]["uid"], pod)
+            for key, check in checks.items()
+            for pod in (gateways if check.gateway else []) + (pods if check.pods else [])
+            if (key, pod["metadata"]["uid"]) not in self._satisfied
+        ]
+        return missing, questions
+
+    def _idle(self, conditions: Wait, busy: list[str]) -> list[str]:
+        if "idle" not in conditions or self._drained:
+            return []
+        now = self._clock()
+        self._draining_since = now if self._draining_since is None else self._draining_since
+        self._quiet = 0 if busy else self._quiet + 1
+        late = now - self._draining_since >= conditions["idle"]["limit"]
+        if late:
+            self._notes += [f"{text}: they took too long and are cut off" for text in busy]
+        self._drained = late or self._quiet >= _QUIET_LOOKS
+        if self._drained:
+            return []
+        return busy or ["that requests have ended has to be seen once more"]
+
+    def _ask(self, questions: Mapping[tuple[str, str], Block]) -> dict[tuple[str, str], Any]:
+        """The answer to each question, read; or why there is none."""
+
+        def answer(question: tuple[tuple[str, str], Block]) -> Any:
+            (page, _uid), pod = question
+            meta = pod["metadata"]
+            command = ["pilot-agent", "request", "GET", page]
+            try:
+                text = self._cluster.execute(
+                    meta["namespace"], meta["name"], readiness.PROXY, command
+                )
+                return readiness.READERS[page](text)
+            except Refused as error:
+                return error
+            except ValueError as error:
+                return Refused(0, f"gives no answer that can be read: {error}")
+
+        with ThreadPoolExecutor(max_workers=_ASKED_AT_ONCE) as pool:
+            return dict(zip(questions, pool.map(answer, questions.items()), strict=True))
+
+    def _gateways(self) -> list[Block]:
+        selector = _selector(self._place.gateway_selector)
+        pods = self._cluster.list("Pod", self._place.gateway_namespace, selector)
+        return [pod for pod in pods if readiness.is_ready(pod)]
+
+    def _pods(self) -> list[Block]:
+        """The ready pods of the release. One that isn't ready gets no requests, and it will have
+        the present rules when it is."""
+        return [pod for pod in self._list("Pod") if readiness.is_ready(pod)]
+
+    def _list(self, kind: str) -> list[Block]:
+        selector = names.release_selector(self._place.release)
+        return self._cluster.list(kind, self._place.namespace, selector)
+
+
+def _selector(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def concerned(wait: Wait) -> Iterable[str]:
+    """The Deployments that a wait is about, for those who look for the reason of its failure."""
+    return [*(wait.get("ready") or []), *(wait.get("gone") or [])]

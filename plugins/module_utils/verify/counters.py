@@ -1,0 +1,139 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.roost.cluster.plugins.module_utils.verify import envoy_stats
+from ansible_collections.roost.cluster.plugins.module_utils.verify.envoy_stats import (
+    Cluster,
+    Counts,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import (
+    WORKERS,
+    Api,
+    ApiError,
+    items,
+    label,
+    name,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.verify.target import Target
+
+PROXY = "istio-proxy"
+STATS_PORT = 15090
+
+
+@dataclass(frozen=True)
+class ProxyReading:
+    """The counters of one proxy, since it started."""
+
+    version: str
+    clusters: Mapping[Cluster, Counts]
+
+
+Reading = dict[str, ProxyReading]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What happened between two readings, added up over proxies of the same version label."""
+
+    by_version: dict[str, dict[Cluster, Counts]] = field(default_factory=dict)
+    vanished: int = 0
+    """Proxies that were read before and are gone: their last counts are not in the sum."""
+
+    def merged(self, service: str, namespace: str) -> dict[str, Counts]:
+        """Counts of each subset of a service, whoever asked it."""
+        return envoy_stats.total(
+            (subset, counts)
+            for clusters in self.by_version.values()
+            for subset, counts in envoy_stats.by_subset(clusters, service, namespace).items()
+        )
+
+
+def read(api: Api, namespace: str, selector: str) -> Reading:
+    """Read the statistics of every running proxy that the selector finds, at the same time."""
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    pods = [
+        pod
+        for pod in items(api.get(f"{path}?labelSelector={quote(selector)}"))
+        if pod.get("status", {}).get("phase") == "Running"
+    ]
+
+    def one(pod: Mapping[str, Any]) -> tuple[str, ProxyReading]:
+        address = f"{path}/{name(pod)}:{STATS_PORT}/proxy/stats/prometheus"
+        status, text = api.raw(address)
+        if status != 200:
+            raise ApiError(
+                f"the statistics of pod {namespace}/{name(pod)}: expected status 200 from its "
+                f"port {STATS_PORT}, got {status}: {text[:200]}; does the pod have a sidecar?"
+            )
+        return _life(pod), ProxyReading(label(pod, "version"), envoy_stats.parse(text))
+
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        return dict(pool.map(one, pods))
+
+
+def _life(pod: Mapping[str, Any]) -> str:
+    """What changes when a proxy's counters begin at 0 again: the pod, or its proxy's start."""
+    status = pod.get("status", {})
+    containers = [
+        *(status.get("initContainerStatuses") or []),
+        *(status.get("containerStatuses") or []),
+    ]
+    starts = [
+        (container.get("state", {}).get("running") or {}).get("startedAt", "")
+        for container in containers
+        if container["name"] == PROXY
+    ]
+    return f"{pod['metadata']['uid']} {''.join(starts)}"
+
+
+def difference(before: Reading, after: Reading) -> Difference:
+    """What each proxy counted in between; one that is new counted everything in between."""
+    sums: dict[str, dict[Cluster, Counts]] = {}
+    for life, reading in after.items():
+        earlier = before[life].clusters if life in before else {}
+        clusters = sums.setdefault(reading.version, {})
+        for cluster, counts in reading.clusters.items():
+            grown = counts.since(earlier.get(cluster, Counts()))
+            if grown.went_back:
+                grown = counts
+            clusters[cluster] = clusters.get(cluster, Counts()) + grown
+    return Difference(sums, vanished=len(before.keys() - after.keys()))
+
+
+@dataclass(frozen=True)
+class CounterEvidence:
+    """What the proxies counted while the requests ran."""
+
+    versions: dict[str, int]
+    """Answers of each subset of the entry service, as the gateways counted them."""
+    failures: dict[str, int]
+    """Failed attempts of each subset, those that a retry hid included."""
+    pairs: dict[str, dict[str, int]]
+    """Attempts from the app's version to each subset of the services behind it."""
+    vanished: int
+
+
+def evidence(gateways: Difference, apps: Difference, wanted: Target) -> CounterEvidence:
+    at_gateway = gateways.merged(wanted.entry.name, wanted.namespace)
+    pairs: dict[str, dict[str, int]] = {}
+    for version, clusters in sorted(apps.by_version.items()):
+        for service in wanted.others:
+            found = envoy_stats.by_subset(clusters, service.name, wanted.namespace)
+            for subset, counts in sorted(found.items()):
+                if counts.attempts:
+                    row = pairs.setdefault(version, {})
+                    key = subset or "no subset"
+                    row[key] = row.get(key, 0) + counts.attempts
+    return CounterEvidence(
+        versions={subset: counts.answers for subset, counts in at_gateway.items()},
+        failures={subset: counts.failures for subset, counts in at_gateway.items()},
+        pairs=pairs,
+        vanished=gateways.vanished + apps.vanished,
+    )

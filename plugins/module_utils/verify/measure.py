@@ -1,0 +1,124 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.module_utils.traffic.load import Plan, run
+from ansible_collections.roost.cluster.plugins.module_utils.traffic.summary import summarize
+from ansible_collections.roost.cluster.plugins.module_utils.verify import counters
+from ansible_collections.roost.cluster.plugins.module_utils.verify.cluster import SERVICE_LABEL
+from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import (
+    Api,
+    ApiError,
+    KubernetesApi,
+    items,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.verify.split import Bar, judge
+from ansible_collections.roost.cluster.plugins.module_utils.verify.target import (
+    Target,
+    with_live,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of the module verify_split, typed."""
+
+    url: str
+    host: str | None
+    kubeconfig: str
+    full: bool
+    requests: int
+    time_limit: float
+    timeout: float
+    concurrency: int
+    rate: float | None
+    confidence: float
+    gateway_namespace: str
+    gateway_selector: str
+
+    @staticmethod
+    def of(params: Mapping[str, Any]) -> Settings:
+        values = {key: params[key] for key in Settings.__annotations__ if key != "full"}
+        return Settings(full=params["mode"] == "full", **values)
+
+    def plan(self, wanted: Target) -> Plan:
+        found = Plan(
+            url=self.url.rstrip("/") + wanted.path,
+            requests=self.requests,
+            time_limit=self.time_limit,
+            concurrency=self.concurrency,
+            rate=self.rate,
+            timeout=self.timeout,
+            headers={"Host": self.host} if self.host else {},
+            app_header=wanted.app_header,
+            model_header=wanted.model_header,
+        )
+        found.check()
+        return found
+
+
+def measure(file: Target, settings: Settings, api: Api | None = None) -> dict[str, Any]:
+    """Send the requests, read counters before and after if they are needed, and judge."""
+    notes: list[str] = []
+    wanted = file
+    try:
+        api = api or KubernetesApi(settings.kubeconfig)
+        wanted = with_live(file, _virtual_services(api, file.namespace))
+    except ApiError as error:
+        # The split can be measured without the API; that the weight is only the file's is said.
+        notes.append(f"note: the live weight could not be read: {error}")
+    plan = settings.plan(wanted)
+    needs_counters = wanted.app_header is None or wanted.model_header is None
+    if needs_counters and api is None:
+        raise ApiError(f"the proxies' counters are needed to tell versions apart; {notes[-1]}")
+    before = _read(api, wanted, settings) if needs_counters and api else None
+    samples, seconds = run(plan)
+    counted = None
+    if before and api:
+        after = _read(api, wanted, settings)
+        gateways, apps = (
+            counters.difference(earlier, later)
+            for earlier, later in zip(before, after)  # noqa: B905
+        )
+        counted = counters.evidence(gateways, apps, wanted)
+    summary = summarize(samples, plan, seconds)
+    bar = Bar(settings.confidence, settings.requests, settings.full)
+    verdict = judge(wanted, summary, counted, bar)
+    verdict = replace(verdict, notes=notes + verdict.notes)
+    return {
+        "promises": verdict.promises,
+        "notes": verdict.notes,
+        "lines": verdict.lines + verdict.notes,
+        "wanted": {
+            "stable": wanted.stable,
+            "canary": wanted.canary,
+            "weight": wanted.weight,
+            "source": wanted.source,
+        },
+        "measured": verdict.as_dict(),
+        "traffic": summary.as_dict(),
+    }
+
+
+def _virtual_services(api: Api, namespace: str) -> list[dict[str, Any]]:
+    path = f"/apis/networking.istio.io/v1/namespaces/{namespace}/virtualservices"
+    return items(api.get(path))
+
+
+def _read(
+    api: Api, wanted: Target, settings: Settings
+) -> tuple[counters.Reading, counters.Reading]:
+    """The gateways' and the apps' counters, at the same time."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        gateways = pool.submit(
+            counters.read, api, settings.gateway_namespace, settings.gateway_selector
+        )
+        apps = pool.submit(
+            counters.read, api, wanted.namespace, f"{SERVICE_LABEL}={wanted.entry.name}"
+        )
+        return gateways.result(), apps.result()

@@ -1,0 +1,187 @@
+#!/usr/bin/python
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Find out whether a machine can be a node, with all reasons at once
+version_added: "0.1.0"
+description:
+  - Looks at a machine without changing it, and fails with every reason at once.
+  - What has to be compared between machines (host names, machine ids, clocks) is returned.
+author: The Roost developers
+options:
+  supported_systems:
+    description: Versions that are supported of each system, by the ID of C(/etc/os-release).
+    type: dict
+    default: {debian: ["12", "13"], ubuntu: ["22.04", "24.04"]}
+  min_memory_mb:
+    description: Memory that the machine has to have, in MiB. A machine sold as 2 GiB shows less.
+    type: int
+    default: 1700
+  min_cpus:
+    description: Processors that the machine has to have.
+    type: int
+    default: 1
+  disk:
+    description: Free space that is needed. A path need not exist yet.
+    type: list
+    elements: dict
+    suboptions:
+      path: {description: The path., type: path, required: true}
+      min_mb: {description: MiB that have to be free there., type: int, required: true}
+  node_ip:
+    description: Address that the node is to use; has to be on an interface, and in O(subnet).
+    type: str
+  subnet:
+    description: Network that connects the nodes.
+    type: str
+  pod_cidr:
+    description: Network of the pods; must not overlap another one or a route of the machine.
+    type: str
+  service_cidr:
+    description: Network of the services; must not overlap another one or a route of the machine.
+    type: str
+  ports:
+    description: TCP ports that have to be free, or held by a process of ours.
+    type: list
+    elements: dict
+    suboptions:
+      port: {description: The port., type: int, required: true}
+      by: {description: Names of executables that may hold it., type: list, elements: str}
+  firewall_ports:
+    description: Ports that a warning about an active firewall names, such as V(8472/udp). O(ports)
+      if not given.
+    type: list
+    elements: str
+  kernel_modules:
+    description: Modules that have to be in the kernel, or there to be loaded.
+    type: list
+    elements: str
+    default: [overlay, br_netfilter]
+  swap:
+    description: With V(fail), swap that is on is a problem.
+    type: str
+    choices: ['off', 'fail', 'ignore']
+    default: 'off'
+  min_inotify_instances:
+    description: Least value of C(fs.inotify.max_user_instances).
+    type: int
+    default: 0
+  report_only:
+    description: Return the problems instead of failing with them.
+    type: bool
+    default: false
+attributes:
+  check_mode: {support: full, description: Changes nothing in any mode.}
+  diff_mode: {support: none, description: Changes nothing.}
+"""
+
+EXAMPLES = r"""
+- name: Check the machine
+  roost.cluster.preflight:
+    min_memory_mb: 1700
+    min_cpus: 2
+    disk: [{path: /var/lib, min_mb: 6000}]
+    node_ip: 192.168.56.100
+    subnet: 192.168.56.0/24
+    pod_cidr: 10.244.0.0/16
+    service_cidr: 10.96.0.0/12
+    ports:
+      - {port: 6443, by: [kube-apiserver]}
+      - {port: 10250, by: [kubelet]}
+    firewall_ports: [6443/tcp, 10250/tcp, 8472/udp]
+  register: __preflight_machine
+"""
+
+RETURN = r"""
+facts:
+  description: What was found. Container nodes of one machine share C(product_uuid), so machines are
+    told apart by C(machine_id).
+  returned: always
+  type: dict
+  sample: {hostname: worker-1, machine_id: 0b2c, time: 1700000000.5, default_interface: eth0,
+    cgroup_version: 2, os_id: debian, os_version: "12", architecture: amd64, memory_mb: 1970}
+problems:
+  description: Every reason why the machine can't be a node.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{name: memory, found: 900 MiB, expected: 1700 MiB or more, fix: give it more memory}]
+warnings:
+  description: What need not stop anybody, such as an active firewall.
+  returned: when there are any
+  type: list
+  elements: str
+"""
+
+from dataclasses import asdict  # noqa: E402
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.checks import (  # noqa: E402
+    problems,
+    verdict,
+    warnings,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import (  # noqa: E402
+    Node,
+    StateError,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.node.machine import (  # noqa: E402
+    look,
+)
+
+ARGUMENTS = {
+    "supported_systems": {
+        "type": "dict", "default": {"debian": ["12", "13"], "ubuntu": ["22.04", "24.04"]},
+    },
+    "min_memory_mb": {"type": "int", "default": 1700},
+    "min_cpus": {"type": "int", "default": 1},
+    "disk": {"type": "list", "elements": "dict", "options": {
+        "path": {"type": "path", "required": True}, "min_mb": {"type": "int", "required": True},
+    }},
+    "node_ip": {"type": "str"},
+    "subnet": {"type": "str"},
+    "pod_cidr": {"type": "str"},
+    "service_cidr": {"type": "str"},
+    "ports": {"type": "list", "elements": "dict", "options": {
+        "port": {"type": "int", "required": True}, "by": {"type": "list", "elements": "str"},
+    }},
+    "firewall_ports": {"type": "list", "elements": "str"},
+    "kernel_modules": {
+        "type": "list", "elements": "str", "default": ["overlay", "br_netfilter"],
+    },
+    "swap": {"type": "str", "choices": ["off", "fail", "ignore"], "default": "off"},
+    "min_inotify_instances": {"type": "int", "default": 0},
+    "report_only": {"type": "bool", "default": False},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    wishes = module.params
+    try:
+        machine = look(
+            Node(check=True),
+            [disk["path"] for disk in wishes["disk"] or []],
+            [port["port"] for port in wishes["ports"] or []],
+            wishes["kernel_modules"],
+        )
+        found = problems(machine, wishes)
+    except StateError as error:
+        module.fail_json(msg=str(error))
+    for warning in warnings(machine, wishes):
+        module.warn(warning)
+    answer = {
+        "changed": False,
+        "facts": machine.facts(),
+        "problems": [asdict(problem) for problem in found],
+    }
+    if found and not wishes["report_only"]:
+        module.fail_json(msg=verdict(machine.hostname, found), **answer)
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_plan
+short_description: Plan how a release gets from what is live to what its description says
+version_added: 0.1.0
+description:
+  - Checks the description of a release, resolves its images to digests, reads what is live, and
+    returns the stages in which objects have to be applied or deleted, with a reason for each.
+  - Runs on the controller and changes nothing, neither there nor on the cluster.
+  - What would change is found out by server-side dry runs.
+  - A value that was changed on the cluster (the weight, which version is stable, the canary, an
+    image, a count of replicas) stays as long as its key was not edited since the description was
+    last applied.
+author:
+  - the Roost developers
+options:
+  release:
+    description:
+      - The description of the release.
+      - A wrong one is refused with every problem in it at once, each with its key, its value and
+        what was expected.
+    type: dict
+    required: true
+  kubeconfig:
+    description:
+      - Path of the kubeconfig.
+      - In check mode the cluster need not exist; everything is new then.
+    type: path
+    required: true
+  lock:
+    description:
+      - Path of the C(bundle.lock) that gives the digest for each tag.
+      - Without it the description has to name digests.
+    type: path
+  gateway_namespace:
+    description: Namespace of the ingress gateway's pods.
+    type: str
+    default: istio-system
+  gateway_selector:
+    description: Labels of the ingress gateway's pods.
+    type: dict
+    default: {istio: ingressgateway}
+  cluster_domain:
+    description: DNS domain of the cluster's services.
+    type: str
+    default: cluster.local
+attributes:
+  check_mode:
+    description: Reports what would be changed as changed, with a diff.
+    support: full
+  diff_mode:
+    description: In check mode, the difference of each object that would change.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Plan the release
+  roost.cluster.release_plan:
+    release: "{{ release }}"
+    kubeconfig: "{{ roost_kubeconfig }}"
+    lock: /root/.cache/roost/bundle.lock
+  register: plan
+
+- name: Show what has to be done
+  ansible.builtin.debug:
+    msg: "{{ plan.stages | map(attribute='changes') | flatten }}"
+"""
+
+RETURN = r"""
+changed:
+  description: In check mode, whether a run would change anything; otherwise always false.
+  returned: success
+  type: bool
+release:
+  description:
+    - The release that is to be, with live values where they stay and all defaults. Images have
+      their digests.
+  returned: success
+  type: dict
+notes:
+  description: What is worth telling, as sentences. Where live differs from the file, for example.
+  returned: success
+  type: list
+  elements: str
+stages:
+  description:
+    - What has to be done, in order; empty if nothing has. A stage without objects only waits.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the stage.
+      type: str
+    why:
+      description: What the stage does, as a sentence.
+      type: str
+    state:
+      description: Whether its objects are applied (V(present)) or deleted (V(absent)).
+      type: str
+    objects:
+      description: The objects, in order.
+      type: list
+      elements: dict
+    wait:
+      description: What has to hold before the next stage, for M(roost.cluster.release_wait).
+      type: dict
+    changes:
+      description: Each object that changes, with the reason.
+      type: list
+      elements: str
+steady:
+  description: What holds when nothing has to be done, for M(roost.cluster.release_wait).
+  returned: success
+  type: dict
+problems:
+  description: What is wrong with the description.
+  returned: when it is refused
+  type: list
+  elements: dict
+"""
+
+from typing import Any  # noqa: E402  documentation comes first
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.release import planning  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (  # noqa: E402
+    Cluster,
+    KubernetesCluster,
+    Refused,
+    Unreachable,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.live import Unreadable  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.release.resolving import (  # noqa: E402
+    Unusable,
+    read_lock,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.survey import NoCluster  # noqa: E402
+
+ARGUMENTS = {
+    "release": {"type": "dict", "required": True},
+    "kubeconfig": {"type": "path", "required": True},
+    "lock": {"type": "path"},
+    "gateway_namespace": {"type": "str", "default": "istio-system"},
+    "gateway_selector": {"type": "dict", "default": {"istio": "ingressgateway"}},
+    "cluster_domain": {"type": "str", "default": "cluster.local"},
+}
+
+
+def connect(module: Any) -> tuple[Cluster, list[str]]:
+    """The cluster; or, in a dry run, an empty one in place of one that doesn't answer."""
+    try:
+        cluster = KubernetesCluster(module.params["kubeconfig"])
+        has_istio = cluster.serves("VirtualService")
+    except Unreachable as error:
+        if not module.check_mode:
+            module.fail_json(msg=f"The release can't be planned: {error}")
+        return NoCluster(), [f"nothing is compared, everything is new: {error}"]
+    if not has_istio and not module.check_mode:
+        module.fail_json(
+            msg="The release can't be planned: the cluster doesn't serve networking.istio.io/v1. "
+            "Run playbooks/mesh.yml first."
+        )
+    return cluster, []
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    context = Context(
+        params["gateway_namespace"], params["gateway_selector"], params["cluster_domain"]
+    )
+    try:
+        # The description first: a wrong one is refused whether or not there is a cluster.
+        file = planning.accept(params["release"], read_lock(params["lock"]))
+        cluster, notes = connect(module)
+        plan = planning.plan(file, cluster, context)
+    except planning.Rejected as error:
+        module.fail_json(msg=str(error), problems=[item.as_dict() for item in error.problems])
+    except (Refused, Unreachable, Unreadable, Unusable) as error:
+        module.fail_json(msg=f"The release can't be planned: {error}")
+    result = {**plan.rendered(), "changed": False}
+    result["notes"] = [*notes, *result["notes"]]
+    if module.check_mode:
+        result["changed"] = bool(plan.changes)
+        result["diff"] = plan.diff()
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+#!/usr/bin/python
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: worker
+short_description: Makes a machine a worker of the cluster with kubeadm
+version_added: 0.1.0
+author: the Roost developers
+description:
+  - Looks at the machine and at what the API says of its node, and joins it if need be.
+  - Runs as an action, which makes a bootstrap token for this one join through the API and revokes
+    it when the join has ended. The token travels on standard input only.
+options:
+  document:
+    description: kubeadm's JoinConfiguration, without a token.
+    type: dict
+    required: true
+  kubeconfig:
+    description: An administrator's kubeconfig on the controller.
+    type: path
+    required: true
+  token:
+    description: The bootstrap token; set by the action.
+    type: str
+  ca_hash:
+    description: The cluster's CA, as kubeadm wants it; set by the action.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Looks and says what it would do.
+  diff_mode:
+    support: full
+    description: Shows the reason for what it does.
+"""
+
+EXAMPLES = r"""
+- name: Join
+  roost.cluster.worker:
+    document: "{{ document }}"
+    kubeconfig: .kube/config
+"""
+
+RETURN = r"""
+needs_join:
+  description: Whether the machine has to join, for the action.
+  type: bool
+  returned: always
+changes:
+  description: What was done, and why.
+  type: list
+  elements: dict
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402  documentation comes first
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (  # noqa: E402
+    KubeadmError,
+    exclusive,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.worker import (  # noqa: E402
+    act,
+    decide,
+    look,
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "document": {"type": "dict", "required": True},
+            "kubeconfig": {"type": "path", "required": True},
+            "token": {"type": "str", "no_log": True},
+            "ca_hash": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    document = module.params["document"]
+    token = module.params["token"]
+    node = document["nodeRegistration"]["name"]
+    if token:
+        document["discovery"]["bootstrapToken"].update(
+            token=token, caCertHashes=[module.params["ca_hash"]]
+        )
+    try:
+        with exclusive():
+            plan = decide(look(node))
+            needs_join = plan.action in ("join", "reset")
+            if plan.action != "nothing" and not module.check_mode and (token or not needs_join):
+                act(plan, document, node)
+    except KubeadmError as error:
+        module.fail_json(msg=str(error))
+    changed = plan.action != "nothing"
+    module.exit_json(
+        changed=changed,
+        needs_join=needs_join,
+        changes=[{"what": f"worker: {plan.action}", "why": plan.why}] if changed else [],
+        diff={"before": f"{plan.why}\n", "after": "worker runs\n"} if changed else {},
+    )
+
+
+if __name__ == "__main__":
+    main()

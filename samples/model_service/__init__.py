@@ -1,0 +1,5 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The model-service: classifies images of handwritten digits."""
+
+from __future__ import annotations

@@ -1,0 +1,5 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tests of the model-service; none needs a cluster."""
+
+from __future__ import annotations

@@ -1,0 +1,102 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is to be done about a seen state, for every state that a killed run can leave."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import control_plane, worker
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
+    KubeadmError,
+    wrong_images,
+)
+
+NODE = "control"
+ALL = frozenset(control_plane.LEFT_BY_INIT)
+
+
+def state(**given: object) -> control_plane.State:
+    return control_plane.State(**given)  # type: ignore[arg-type]
+
+
+RUNNING = {"manifests": True, "etcd_data": True, "admin_conf": True, "api": True}
+
+
+@pytest.mark.parametrize(
+    ("seen", "action"),
+    [
+        (state(), "init"),
+        (state(manifests=True), "reset"),
+        (state(admin_conf=True), "reset"),
+        (state(manifests=True, etcd_data=True), "recover"),
+        (state(manifests=True, etcd_data=True, admin_conf=True), "recover"),
+        (state(**RUNNING), "reset"),
+        (state(**RUNNING, nodes=(NODE,)), "reset"),
+        (state(**RUNNING, nodes=(NODE,), left=frozenset(["configmap/kubeadm-config"])), "finish"),
+        (state(**RUNNING, left=ALL), "finish"),
+        (state(**RUNNING, nodes=(NODE,), left=ALL), "nothing"),
+        (state(**RUNNING, nodes=(NODE, "worker-1"), left=ALL), "nothing"),
+    ],
+)
+def test_control_plane(seen: control_plane.State, action: str) -> None:
+    plan = control_plane.decide(seen, NODE)
+    assert plan.action == action
+    assert bool(plan.why) == (action != "nothing")
+
+
+def test_a_cluster_with_workers_is_never_reset() -> None:
+    with pytest.raises(KubeadmError, match="worker-1 belong to the cluster"):
+        control_plane.decide(state(**RUNNING, nodes=(NODE, "worker-1")), NODE)
+
+
+@pytest.mark.parametrize(
+    ("seen", "action"),
+    [
+        (worker.State(False, "unknown", False), "join"),
+        (worker.State(True, "unknown", False), "reset"),
+        (worker.State(True, "unknown", True), "reset"),
+        (worker.State(True, "registered", False), "start"),
+        (worker.State(True, "registered", True), "nothing"),
+    ],
+)
+def test_worker(seen: worker.State, action: str) -> None:
+    assert worker.decide(seen).action == action
+
+
+def test_a_worker_whose_api_is_silent_is_left_alone() -> None:
+    with pytest.raises(KubeadmError, match="nothing was changed"):
+        worker.decide(worker.State(True, "unreachable", True))
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "answer"),
+    [
+        (0, "", "registered"),
+        (1, 'Error from server (NotFound): nodes "worker-1" not found', "unknown"),
+        (1, "error: You must be logged in to the server (Unauthorized)", "unknown"),
+        (1, 'Error from server (Forbidden): nodes "worker-1" is forbidden', "unknown"),
+        (1, "Unable to connect to the server: dial tcp: connect: no route to host", "unreachable"),
+        (1, "error: context deadline exceeded", "unreachable"),
+    ],
+)
+def test_answer_of(code: int, error: str, answer: str) -> None:
+    assert worker.answer_of(code, error) == answer
+
+
+def test_wrong_images_are_named() -> None:
+    wanted = {"a:1": "sha256:aa", "b:1": "sha256:bb", "c:1": "sha256:cc"}
+    present = {"a:1": "sha256:aa", "b:1": "sha256:00"}
+    assert wrong_images(wanted, present) == [
+        "b:1: expected sha256:bb, found sha256:00",
+        "c:1: expected sha256:cc, found nothing",
+    ]
+
+
+def test_a_random_token_has_the_form_that_kubernetes_wants() -> None:
+    tokens = {control_plane.random_token() for _ in range(100)}
+    assert len(tokens) == 100
+    for token in tokens:
+        first, _, second = token.partition(".")
+        assert (len(first), len(second)) == (6, 16)
+        assert (first + second).isalnum()
+        assert token == token.lower()
