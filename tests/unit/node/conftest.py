@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.node.core import Done, Node
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import Node
 
-from tests.unit.node.helpers import BlobHandler, Store
-
-
-class Commands:
-    """Plays the external commands: answers by their first words, and remembers what was run."""
-
-    def __init__(self) -> None:
-        self.answers: dict[tuple[str, ...], Done] = {}
-        self.ran: list[tuple[str, ...]] = []
-
-    def answer(self, *words: str, out: str = "", err: str = "", rc: int = 0) -> None:
-        self.answers[words] = Done(rc, out, err)
-
-    def __call__(self, argv: Sequence[str], timeout: float) -> Done:
-        self.ran.append(tuple(argv))
-        fitting = [words for words in self.answers if tuple(argv[: len(words)]) == words]
-        if not fitting:
-            return Done(0, "", "")
-        return self.answers[max(fitting, key=len)]
+from tests.unit.node.helpers import BlobHandler, Commands, Store
 
 
 @pytest.fixture
@@ -50,14 +33,19 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def registry() -> Iterator[BlobHandler]:
+def registry() -> Iterator[type[BlobHandler]]:
     """A real HTTP server on the loopback address that serves blobs, and lies where it is told."""
-    handler = type("Handler", (BlobHandler,), {"blobs": {}, "faults": {}, "asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+    class Handler(BlobHandler):
+        blobs: ClassVar[dict[str, bytes]] = {}
+        faults: ClassVar[dict[str, list[str]]] = {}
+        asked: ClassVar[list[str]] = []
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    handler.address = f"http://127.0.0.1:{server.server_port}"
-    yield handler  # type: ignore[misc]
+    Handler.address = f"http://127.0.0.1:{server.server_port}"
+    yield Handler
     server.shutdown()
     server.server_close()
     thread.join()

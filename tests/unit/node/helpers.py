@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import Done
 from ansible_collections.roost.cluster.plugins.module_utils.node.store_layout import (
     REGISTRY,
     blob_path,
@@ -17,6 +19,24 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.store_layout im
 
 def digest_of(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+class Commands:
+    """Plays the external commands: answers by their first words, and remembers what was run."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, ...], Done] = {}
+        self.ran: list[tuple[str, ...]] = []
+
+    def answer(self, *words: str, out: str = "", err: str = "", rc: int = 0) -> None:
+        self.answers[words] = Done(rc, out, err)
+
+    def __call__(self, argv: Sequence[str], timeout: float) -> Done:
+        self.ran.append(tuple(argv))
+        fitting = [words for words in self.answers if tuple(argv[: len(words)]) == words]
+        if not fitting:
+            return Done(0, "", "")
+        return self.answers[max(fitting, key=len)]
 
 
 class Store:

@@ -45,7 +45,7 @@ def counts(subset: str) -> Counts:
         ("refused", 60, 60),
         ("refused-retried", 180, 180),
         ("half-refused", 60, 30),
-        ("half-refused-retried", 119, 59),
+        ("half-refused-retried", 120, 60),
         ("empty", 60, 60),
         ("empty-retried", 60, 60),
     ],

@@ -1,0 +1,181 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""The gate, from real requests to the verdict: it must fail at 20% and pass at 10%."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.unit.traffic.fake_app import FakeApp, entry_route, release
+
+from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import ApiError, Executed
+from ansible_collections.roost.cluster.plugins.module_utils.verify.measure import (
+    Settings,
+    measure,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.verify.target import target
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+class FakeApi:
+    """The part of the Kubernetes API that a measurement by headers asks."""
+
+    def __init__(self, **weights: int) -> None:
+        self.weights = weights
+
+    def get(self, path: str) -> dict[str, Any]:
+        assert path == "/apis/networking.istio.io/v1/namespaces/digits/virtualservices"
+        return {"items": [entry_route(**self.weights)]}
+
+    def raw(self, path: str) -> tuple[int, str]:
+        raise NotImplementedError
+
+    def execute(
+        self, namespace: str, pod: str, container: str, command: Sequence[str]
+    ) -> Executed:
+        raise NotImplementedError
+
+
+def settings(app: FakeApp, **changes: Any) -> Settings:
+    values: dict[str, Any] = {
+        "url": app.url,
+        "host": None,
+        "kubeconfig": "/absent/kubeconfig",
+        "full": True,
+        "requests": 2000,
+        "time_limit": 60.0,
+        "timeout": 10.0,
+        "concurrency": 16,
+        "rate": None,
+        "confidence": 0.9999,
+        "gateway_namespace": "istio-system",
+        "gateway_selector": "istio=ingressgateway",
+        **changes,
+    }
+    return Settings(**values)
+
+
+def broken(result: dict[str, Any]) -> list[str]:
+    return [item["name"] for item in result["promises"] if not item["ok"]]
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["full", "short"])
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(0.1, []), (0.2, ["split"]), (0.0, ["split"])], ids=str
+)
+def test_passes_at_10_percent_and_fails_at_20(
+    share: float, verdict: list[str], full: bool
+) -> None:
+    with FakeApp(canary_share=share).running() as app:
+        result = measure(target(release()), settings(app, full=full), FakeApi(v1=90, v2=10))
+    assert broken(result) == verdict
+    assert result["measured"]["trials"] == result["traffic"]["requests"] == 2000
+
+
+def test_the_live_weight_is_what_counts() -> None:
+    with FakeApp(canary_share=0.37).running() as app:
+        result = measure(target(release()), settings(app), FakeApi(v1=63, v2=37))
+    assert broken(result) == []
+    assert result["wanted"]["weight"] == 37
+    assert "the file says v2 10%" in result["wanted"]["source"]
+
+
+def test_one_answer_is_too_many_at_weight_0() -> None:
+    with FakeApp(canary_share=0.001).running() as app:
+        result = measure(target(release()), settings(app), FakeApi(v1=100, v2=0))
+    assert 0 < result["measured"]["hits"] < 20
+    assert broken(result) == ["split"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "name"),
+    [
+        ({"mixed_every": 500}, "pairing"),
+        ({"failing_every": 500}, "errors"),
+        ({"cut_every": 500}, "errors"),
+        ({"slow_every": 500}, "errors"),
+    ],
+)
+def test_one_fault_in_500_fails_in_full_and_is_noted_in_short(
+    behaviour: dict[str, int], name: str
+) -> None:
+    with FakeApp(**behaviour).running() as app:  # type: ignore[arg-type]
+        timeout = 0.15 if "slow_every" in behaviour else 10.0
+        full = measure(target(release()), settings(app, timeout=timeout), FakeApi(v1=90, v2=10))
+        brief = measure(
+            target(release()), settings(app, timeout=timeout, full=False), FakeApi(v1=90, v2=10)
+        )
+    assert broken(full) == [name]
+    assert broken(brief) == []
+    assert any(f"note: {name}" in note for note in brief["notes"])
+
+
+def test_without_the_api_the_file_says_and_it_is_told() -> None:
+    with FakeApp().running() as app:
+        result = measure(target(release()), settings(app, requests=500, full=False))
+    assert result["wanted"]["weight"] == 10
+    assert "the live weight could not be read" in result["notes"][0]
+
+
+def test_without_headers_and_without_the_api_nothing_can_be_told() -> None:
+    with FakeApp(headers=False).running() as app, pytest.raises(ApiError, match="counters"):
+        measure(target(release(verify={"path": "/"})), settings(app))
+
+
+def kubeconfig(url: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+
+
+def test_the_short_form_ends_a_playbook_with_the_broken_promise(tmp_path: Path) -> None:
+    """Everything together: tasks, module, Kubernetes client, generator, verdict, exit code."""
+    with FakeApp(canary_share=0.2, virtual_services=[entry_route(v1=90, v2=10)]).running() as app:
+        (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(app.url)))
+        play = {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "vars": {
+                "release": release(),
+                "roost_kubeconfig": str(tmp_path / "kubeconfig"),
+                "roost_app_url": app.url,
+                "verify_confidence": 0.9999,
+            },
+            "tasks": [
+                {"import_tasks": str(REPOSITORY / "playbooks/tasks/verify_short.yml")},
+            ],
+        }
+        (tmp_path / "site.yml").write_text(yaml.safe_dump([play]))
+        run = subprocess.run(
+            [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "site.yml"],
+            env={
+                **os.environ,
+                "ANSIBLE_CONFIG": str(tmp_path / "absent.cfg"),
+                "ANSIBLE_HOME": str(tmp_path / "home"),
+                "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
+                "ANSIBLE_CALLBACKS_ENABLED": "roost.cluster.phases",
+                "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            },
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert run.returncode == 2, run.stdout + run.stderr
+    last = run.stdout.splitlines()[-1]
+    assert "promise failed: split: expected 10% of the answers from v2" in last
+    assert "says the live VirtualService digits/digits-gateway" in last
