@@ -41,6 +41,7 @@ def fill(cache: Cache, components: Components, names: Iterable[str]) -> list[str
         wanted = components.select(names)
         missing = [item for item in wanted if not is_current(cache, lock, item)]
         if not missing:
+            _unpack_tools(cache, wanted)
             return []
         _check_disk(cache)
         needed = _missing_sources(cache, missing)
@@ -51,7 +52,15 @@ def fill(cache: Cache, components: Components, names: Iterable[str]) -> list[str
             _in_parallel(needed, lambda source: _build_source(cache, source, board))
             _in_parallel(missing, lambda item: _build_component(cache, lock, item, board))
         images.forget_build_images()
+        _unpack_tools(cache, wanted)
         return [item.id for item in missing]
+
+
+def _unpack_tools(cache: Cache, components: list[Component]) -> None:
+    """Have the files that only the controller uses ready to run, where playbooks look for them."""
+    for item in components:
+        if item.kind == "file" and item.where == "controller":
+            executable(cache, item.id)
 
 
 def _check_disk(cache: Cache) -> None:

@@ -204,21 +204,27 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     clean_parser.add_argument(
         "--any-checkout", action="store_true", help="also what another checkout has made"
     )
-    commands.add_parser("status", help="the containers, their state and addresses")
+    status_parser = commands.add_parser("status", help="the containers, their state and addresses")
+    status_parser.add_argument(
+        "--quiet", action="store_true", help="print nothing; exit with 1 unless every node runs"
+    )
     return parser.parse_args(arguments)
 
 
-def _run(options: argparse.Namespace, paths: Paths) -> None:
+def _run(options: argparse.Namespace, paths: Paths) -> int:
     command = options.command
     if command == "clean":
         if options.if_no_nodes and nodes(paths.cluster):
-            return
+            return 0
         for name in clean(paths, options.any_checkout):
             print(f"removed {name}")
-        return
+        return 0
     if command == "forget":
         forget(paths, options.node, options.address)
-        return
+        return 0
+    if command == "status" and options.quiet:
+        running = [docker_cli.is_running(node) for node in nodes(paths.cluster)]
+        return 0 if running and all(running) else 1
     settings = _settings(paths)
     if command == "status":
         print(status(settings))
@@ -228,6 +234,7 @@ def _run(options: argparse.Namespace, paths: Paths) -> None:
         edge_up(settings, paths.root)
     else:
         (edge.stop if options.action == "stop" else edge.down)(settings)
+    return 0
 
 
 def main(arguments: list[str] | None = None, root: Path = REPOSITORY) -> int:
@@ -236,11 +243,10 @@ def main(arguments: list[str] | None = None, root: Path = REPOSITORY) -> int:
     if options.cluster:
         environment["ROOST_CLUSTER"] = options.cluster
     try:
-        _run(options, Paths(root, cluster_name(environment)))
+        return _run(options, Paths(root, cluster_name(environment)))
     except (NodesError, SettingsError, edge.EdgeError, docker_cli.DockerError) as error:
         print(f"nodes: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -118,6 +119,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("record", help="write the settings file (the default)")
     commands.add_parser("show", help="print the record, or what would be recorded")
+    commands.add_parser("exports", help="print what a shell needs to call vagrant for the cluster")
     get = commands.add_parser("get", help="print one setting, or one path of the cluster")
     get.add_argument("key", metavar="KEY")
     return parser.parse_args(arguments)
@@ -133,11 +135,13 @@ def main(arguments: list[str] | None = None, root: Path = REPOSITORY) -> int:
                     print(f"{paths.cluster}: {key} {before} → {after}", file=sys.stderr)
             return 0
         settings = recorded(paths) or wanted(paths, os.environ)
-        print(
-            lookup(paths, settings, options.key)
-            if options.command == "get"
-            else render(settings).rstrip()
-        )
+        if options.command == "get":
+            print(lookup(paths, settings, options.key))
+        elif options.command == "exports":
+            print(f"export {VARIABLES['cluster']}={paths.cluster}")
+            print(f"export VAGRANT_DOTFILE_PATH={shlex.quote(str(paths.vagrant))}")
+        else:
+            print(render(settings), end="")
     except SettingsError as error:
         print("\n".join(f"settings: {reason}" for reason in error.reasons), file=sys.stderr)
         return 1

@@ -40,10 +40,10 @@ class ModelStub:
 @asynccontextmanager
 async def stub_running(stub: ModelStub) -> AsyncIterator[ModelStub]:
     """Serve the stub on a free port."""
-    runner = web.ServerRunner(web.Server(stub.answer))
+    runner = web.ServerRunner(web.Server(stub.answer), shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         host, port = runner.addresses[0][:2]
         stub.address = f"http://{host}:{port}"

@@ -40,6 +40,7 @@ def test_held_out_digits_are_read_through_both(
         running("app", MODEL_SERVICE_URL=model.address) as app,
     ):
         assert asyncio.run(read_all(app.address)) >= 0.85 * count
+        assert (app.stop(), model.stop()) == (0, 0)
         by_app = {line["request_id"] for line in app.logs() if line["message"] == "request"}
         by_model = {line["request_id"] for line in model.logs() if line["message"] == "request"}
         assert by_app == by_model

@@ -35,8 +35,13 @@ class Service:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def stop(self) -> int:
+        """End it as a container is ended; its exit status."""
+        self.process.terminate()
+        return self.process.wait(STOP_SECONDS)
+
     def logs(self) -> list[dict[str, Any]]:
-        """Its log; every line must be JSON."""
+        """Its log, complete once it has ended; every line must be JSON."""
         self.output.seek(0)
         return [json.loads(line) for line in self.output.read().splitlines()]
 
@@ -66,9 +71,8 @@ def running(module: str, **environment: str) -> Iterator[Service]:
             _wait_until_healthy(service)
             yield service
         finally:
-            process.terminate()
             try:
-                process.wait(STOP_SECONDS)
+                service.stop()
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -152,6 +152,8 @@ class BlobHandler(BaseHTTPRequestHandler):
         if data is None or fault.isdigit():
             self.send_error(int(fault or 404))
             return
+        if fault == "other":
+            data = gzip.compress(b"another file")
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -159,8 +161,6 @@ class BlobHandler(BaseHTTPRequestHandler):
             data = data[: len(data) // 2]
         elif fault == "corrupt":
             data = data[:-6] + bytes([data[-6] ^ 1]) + data[-5:]
-        elif fault == "other":
-            data = gzip.compress(b"x" * 9)[: len(data)].ljust(len(data), b"\0")
         self.wfile.write(data)
         self.close_connection = True
 

@@ -98,7 +98,9 @@ def test_a_check_writes_nothing(node: Node, registry: type[BlobHandler]) -> None
 def test_a_state_file_of_rubbish_costs_only_time(node: Node, registry: type[BlobHandler]) -> None:
     item = wanted(registry.serve(CONTENT))
     act(plan(node, registry, item), Outcome())
+    settle(node.at(item["path"]))
     for rubbish in ("{", "[]", '{"/x": 1}'):
+        node.at(STATE).parent.mkdir(parents=True, exist_ok=True)
         node.at(STATE).write_text(rubbish)
         assert plan(node, registry, item) == []
 

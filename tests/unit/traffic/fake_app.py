@@ -1,8 +1,8 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-from __future__ import annotations
-
 """A release behind a gateway, played by a server on 127.0.0.1; and the API server beside it."""
+
+from __future__ import annotations
 
 import asyncio
 import random

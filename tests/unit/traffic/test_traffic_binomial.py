@@ -5,12 +5,11 @@ from __future__ import annotations
 from math import comb
 
 import pytest
-from scipy.stats import binomtest
-
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.binomial import (
     Interval,
     clopper_pearson,
 )
+from scipy.stats import binomtest
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-from __future__ import annotations
-
 """The gate, from real requests to the verdict: it must fail at 20% and pass at 10%."""
+
+from __future__ import annotations
 
 import os
 import subprocess
@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.unit.traffic.fake_app import FakeApp, entry_route, release
-
 from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import ApiError, Executed
 from ansible_collections.roost.cluster.plugins.module_utils.verify.measure import (
     Settings,
     measure,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import target
+
+from tests.unit.traffic.fake_app import FakeApp, entry_route, release
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -38,9 +38,7 @@ class FakeApi:
     def raw(self, path: str) -> tuple[int, str]:
         raise NotImplementedError
 
-    def execute(
-        self, namespace: str, pod: str, container: str, command: Sequence[str]
-    ) -> Executed:
+    def execute(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> Executed:
         raise NotImplementedError
 
 
@@ -71,9 +69,7 @@ def broken(result: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("share", "verdict"), [(0.1, []), (0.2, ["split"]), (0.0, ["split"])], ids=str
 )
-def test_passes_at_10_percent_and_fails_at_20(
-    share: float, verdict: list[str], full: bool
-) -> None:
+def test_passes_at_10_percent_and_fails_at_20(share: float, verdict: list[str], full: bool) -> None:
     with FakeApp(canary_share=share).running() as app:
         result = measure(target(release()), settings(app, full=full), FakeApi(v1=90, v2=10))
     assert broken(result) == verdict
@@ -147,6 +143,7 @@ def test_the_short_form_ends_a_playbook_with_the_broken_promise(tmp_path: Path) 
         (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(app.url)))
         play = {
             "hosts": "localhost",
+            "connection": "local",
             "gather_facts": False,
             "vars": {
                 "release": release(),

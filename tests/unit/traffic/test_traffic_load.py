@@ -8,9 +8,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tests.unit.traffic.fake_app import FakeApp
-
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.load import Plan, run
+
+from tests.unit.traffic.fake_app import FakeApp
 
 
 def plan(url: str, **changes: Any) -> Plan:

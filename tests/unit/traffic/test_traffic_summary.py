@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.load import Plan, Sample
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.summary import (
     Failure,

@@ -8,8 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.traffic.fake_app import release
-
 from ansible_collections.roost.cluster.plugins.module_utils.verify.cluster import (
     Plain,
     Snapshot,
@@ -18,6 +16,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.verify.cluster impor
 )
 from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import Executed
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import target
+
+from tests.unit.traffic.fake_app import release
 
 WANTED = Wanted(
     nodes=("control", "worker-1", "worker-2"),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-
 from ansible_collections.roost.cluster.plugins.module_utils.verify import counters
 from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import ApiError, Executed
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import target
@@ -22,7 +21,9 @@ WANTED = target(
 )
 
 
-def pod(name: str, version: str = "", start: str = "09:00", phase: str = "Running") -> dict[str, Any]:
+def pod(
+    name: str, version: str = "", start: str = "09:00", phase: str = "Running"
+) -> dict[str, Any]:
     return {
         "metadata": {"name": name, "uid": f"uid-{name}", "labels": {"version": version}},
         "status": {
@@ -60,9 +61,7 @@ class FakeApi:
         assert path == f"/api/v1/namespaces/digits/pods/{name}:15090/proxy/stats/prometheus"
         return (200, self.statistics[name]) if name in self.statistics else (503, "no such port")
 
-    def execute(
-        self, namespace: str, pod: str, container: str, command: Sequence[str]
-    ) -> Executed:
+    def execute(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> Executed:
         raise NotImplementedError
 
 

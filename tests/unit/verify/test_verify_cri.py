@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.roost.cluster.plugins.module_utils.verify import cri, hpack
 
 IMAGE = "192.0.2.1:5000/roost/absent:1"

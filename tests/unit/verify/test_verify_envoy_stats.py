@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.roost.cluster.plugins.module_utils.verify.envoy_stats import (
     Cluster,
     Counts,

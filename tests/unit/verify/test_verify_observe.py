@@ -8,8 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.traffic.fake_app import release
-
 from ansible_collections.roost.cluster.plugins.module_utils.verify.cluster import Wanted
 from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import (
     ApiError,
@@ -18,6 +16,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import (
 )
 from ansible_collections.roost.cluster.plugins.module_utils.verify.observe import observe
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import target
+
+from tests.unit.traffic.fake_app import release
 
 WANTED = Wanted((), (), None, (), target(release()))
 NO_FILE = Executed(None, "executable file not found in $PATH", missing=True)
@@ -50,9 +50,7 @@ class FakeApi:
         self.asked.append(path)
         return (200, "") if "15021" in path else (503, "error trying to reach service: EOF")
 
-    def execute(
-        self, namespace: str, pod: str, container: str, command: Sequence[str]
-    ) -> Executed:
+    def execute(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> Executed:
         self.commands.append((pod, container, command[0]))
         return self.answers[command[0]]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 
 import pytest
-
 from ansible_collections.roost.cluster.plugins.module_utils.verify.iptables import (
     MARK,
     IptablesError,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (
     failures,
     from_problems,

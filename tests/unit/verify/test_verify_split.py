@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.traffic.fake_app import release
-
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.summary import Failure, Summary
 from ansible_collections.roost.cluster.plugins.module_utils.verify.counters import CounterEvidence
 from ansible_collections.roost.cluster.plugins.module_utils.verify.split import (
@@ -16,6 +14,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.verify.split import 
     judge,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import Target, target
+
+from tests.unit.traffic.fake_app import release
 
 WANTED = target(release())
 BY_COUNTERS = target(release(verify={"path": "/"}))

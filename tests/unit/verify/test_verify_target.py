@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.traffic.fake_app import entry_route, release
-
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import (
     BadRelease,
     Target,
     target,
     with_live,
 )
+
+from tests.unit.traffic.fake_app import entry_route, release
 
 
 def live(*routes: dict[str, Any], **changes: Any) -> Target:
