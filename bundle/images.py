@@ -21,6 +21,7 @@ from bundle.run import need, output, run
 
 # A base image lives in Docker only while the bundle is filled.
 BASE_REPOSITORY = "roost-build"
+BUILD_LABEL = "roost.build=base"
 
 
 def docker(*arguments: str) -> str:
@@ -41,9 +42,11 @@ def import_base(cache: Cache, source: Source, log: Path) -> str:
     reference = base_reference(source)
     if not docker_has(reference):
         root = cache.source_folder(source.name, source.key) / "root.tar"
-        # An import has no settings of its own, and without PATH no command is found.
+        # An import has no settings of its own, and without PATH no command is found. What is
+        # built on it inherits the label, by which the rest is found and removed afterwards.
         path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        run([need("docker"), "import", "--change", path, str(root), reference], log=log)
+        command = [need("docker"), "import", "--change", path, "--change", f"LABEL {BUILD_LABEL}"]
+        run([*command, str(root), reference], log=log)
     return reference
 
 
@@ -133,7 +136,8 @@ def load_into_docker(cache: Cache, lock: Lock, name: str) -> str:
 
 
 def forget_build_images() -> None:
-    """Remove the base images that builds left in Docker."""
+    """Remove the base images, and the stages built on them, that builds left in Docker."""
+    docker("image", "prune", "--force", "--filter", f"label={BUILD_LABEL}")
     names = docker("image", "ls", "--quiet", f"{BASE_REPOSITORY}/*").split()
     for name in dict.fromkeys(names):
         docker("image", "rm", "--force", name)

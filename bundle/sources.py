@@ -140,7 +140,8 @@ def _debian(job: Job) -> None:
         command.append(f"--dpkgopt=path-exclude=/usr/share/{path}/*")
     command.append("--dpkgopt=path-include=/usr/share/doc/*/copyright")
     # What differs from run to run or is of no use in an image.
-    command.append('--customize-hook=rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/etc/machine-id')
+    useless = ("var/cache/*", "var/log/*", "etc/machine-id", "etc/ssh/ssh_host_*")
+    command.append("--customize-hook=rm -rf " + " ".join(f'"$1"/{path}' for path in useless))
     job.report(f"{len(spec['packages'])} packages and what they need")
     command += [spec["suite"], str(job.folder / "root.tar"), *mirrors]
     run(command, log=job.log, on_line=job.report)

@@ -31,8 +31,11 @@ class Clock:
         code = subprocess.run(command, env=self.environment, cwd=REPOSITORY, check=False).returncode
         self.seconds[name] = time.monotonic() - began
         if code:
-            print(f"\nmake up: stopped in the phase {name!r}; run it again when the reason above is "
-                  "put right, it goes on from there", file=sys.stderr)  # fmt: skip
+            print(
+                f"\nmake up: stopped in the phase {name!r}; run it again when the reason above is "
+                "put right, it goes on from there",
+                file=sys.stderr,
+            )
             sys.exit(code)
 
 

@@ -56,8 +56,6 @@ module Roost
       provider == "docker"
     end
 
-    # -- Definitions ------------------------------------------------------------------------
-
     def define_container(node, machine)
       # There is no port to forward: sshd is reached at the container's own address.
       node.vm.network "forwarded_port", id: "ssh", guest: 22, host: 2222, disabled: true
@@ -78,11 +76,10 @@ module Roost
       vm = data("host/vm.yml")
       node.vm.box = ENV.fetch("ROOST_BOX", vm.fetch("box"))
       node.vm.network "private_network", ip: machine.address
-      if machine.role == "control_plane"
-        vm.fetch("node_ports").each do |scheme, port|
-          node.vm.network "forwarded_port",
-                          guest: port, host: @settings.fetch("#{scheme}_port"), host_ip: "127.0.0.1"
-        end
+      ports = machine.role == "control_plane" ? vm.fetch("node_ports") : {}
+      ports.each do |scheme, port|
+        node.vm.network "forwarded_port",
+                        guest: port, host: @settings.fetch("#{scheme}_port"), host_ip: "127.0.0.1"
       end
       node.vm.provider provider do |hypervisor|
         hypervisor.cpus = vm.fetch("cpus")
@@ -162,8 +159,7 @@ module Roost
 
     # Only a command that starts machines changes the record; the others go by what is recorded.
     def read_settings
-      provider = ARGV.join(" ")[/--provider[= ](\S+)/, 1]
-      ENV["PROVIDER"] = provider if provider
+      ENV["PROVIDER"] = $1 if ARGV.join(" ") =~ /--provider[= ](\S+)/
       settings("record") if %w[up reload].include?(subcommand)
       YAML.safe_load(settings("show"))
     end

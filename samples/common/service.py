@@ -63,7 +63,8 @@ def run(name: str, version: str, make: Callable[[], Starlette]) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests in flight and return."""
     # The server passes a signal on when it has stopped; an orderly end is no failure. This also
     # ends a process that gets the signal while it is starting: as process 1 it would ignore it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     log_to_stdout(name, version)
     try:
         config = uvicorn.Config(

@@ -60,7 +60,9 @@ def operator(values: Mapping[str, Any]) -> dict[str, Any]:
             "proxy": {
                 "image": bundle["istio-proxy"]["name"],
                 "resources": _requests("20m", "64Mi", "256Mi"),
-            }
+            },
+            # The container that checks a pod's redirection is of the same image.
+            "proxy_init": {"image": bundle["istio-proxy"]["name"]},
         },
         "cni": {"cniBinDir": "/opt/cni/bin", "cniConfDir": "/etc/cni/net.d"},
         "pilot": {"autoscaleEnabled": False, "env": STOCK_PROXY_ENV if stock else {}},

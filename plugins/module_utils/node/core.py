@@ -72,7 +72,8 @@ class Node:
     def read(self, path: str) -> str | None:
         """A file's text, or None where there is none to read."""
         try:
-            return self.at(path).read_text(encoding="utf-8", errors="replace")
+            # Bytes that are no text survive a file's being read and written again.
+            return self.at(path).read_text(encoding="utf-8", errors="surrogateescape")
         except OSError:
             return None
 
@@ -97,15 +98,19 @@ class Step:
     batch: str = ""  # neighbours with the same name run in parallel
 
     def change(self) -> dict[str, str]:
-        return {"what": self.what, "why": self.why}
+        return {"what": self.what, "why": _shown(self.why)}
 
     def diff(self) -> dict[str, str]:
         return {
-            "before": self.before,
-            "after": self.after,
+            "before": _shown(self.before),
+            "after": _shown(self.after),
             "before_header": f"{self.what} (now)",
-            "after_header": f"{self.what} ({self.why})",
+            "after_header": f"{self.what} ({_shown(self.why)})",
         }
+
+
+def _shown(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def changed_paths(steps: Sequence[Step]) -> set[str]:

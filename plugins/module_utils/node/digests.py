@@ -18,7 +18,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.writes import (
 
 CHUNK = 1 << 20
 # A change within one tick of the file system's clock leaves the times of a file as they were.
-# What was read so soon after a change is therefore read once more.
+# What somebody else changed that recently is therefore not remembered, but read once more.
 TICK_NS = 20_000_000
 
 
@@ -54,20 +54,16 @@ class DigestCache:
         if isinstance(entry, dict) and entry.get("stat") == _fingerprint(found):
             return str(entry["sha256"])
         sha256 = sha256_of(file)
-        if _fingerprint(file.stat()) == _fingerprint(found):
+        settled = found.st_ctime_ns + TICK_NS < time.time_ns()
+        if settled and _fingerprint(file.stat()) == _fingerprint(found):
             self.record(file, sha256)
         return sha256
 
     def record(self, file: Path, sha256: str) -> None:
-        """Note the digest of a file that has just been read or written as a whole."""
-        found = file.stat()
-        settled = found.st_ctime_ns + TICK_NS < time.time_ns()
+        """Note the digest of a file that was just read, or put in place by ourselves."""
         with self._lock:
-            if settled:
-                self._known[str(file)] = {"sha256": sha256, "stat": _fingerprint(found)}
-                self._changed = True
-            elif self._known.pop(str(file), None) is not None:
-                self._changed = True
+            self._known[str(file)] = {"sha256": sha256, "stat": _fingerprint(file.stat())}
+            self._changed = True
 
     def save(self) -> None:
         with self._lock:

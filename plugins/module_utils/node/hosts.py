@@ -51,5 +51,6 @@ def hosts_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
     if after == (before or ""):
         return []
     why = "missing" if before is None else reason(before, after, wanted["hosts_entries"])
-    act = partial(atomic_write, node, node.at(HOSTS), after.encode(), Rights(0o644, None, None))
+    data = after.encode("utf-8", "surrogateescape")
+    act = partial(atomic_write, node, node.at(HOSTS), data, Rights(0o644, None, None))
     return [Step(HOSTS, why, act, before=before or "", after=after, changes=(HOSTS,))]

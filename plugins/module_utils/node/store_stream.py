@@ -93,7 +93,7 @@ def send(
         finally:
             with suppress(OSError):
                 process.stdin.close()
-            rc = _end(process)
+            rc = _end(process, 0 if trouble.startswith("nothing") else 5)
         if trouble or rc != 0:
             said.seek(0)
             last = said.read().decode("utf-8", "replace").strip()
@@ -103,10 +103,10 @@ def send(
                 f"it ended with {rc}: {last[-2000:] or 'it printed nothing'}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> int:
+def _end(process: subprocess.Popen[bytes], patience: float) -> int:
     """Wait for a process whose input has ended, and end it where it doesn't do so by itself."""
     try:
-        return process.wait(5)
+        return process.wait(patience)
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()

@@ -56,7 +56,8 @@ def swap_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
     after = without_swap(before)
     if after != before:
         mode = node.at(FSTAB).stat().st_mode & 0o7777
-        act = partial(atomic_write, node, node.at(FSTAB), after.encode(), Rights(mode, None, None))
+        data = after.encode("utf-8", "surrogateescape")
+        act = partial(atomic_write, node, node.at(FSTAB), data, Rights(mode, None, None))
         steps.append(Step(FSTAB, f"swap comes back at the next start: {explain(before, after)}",
                           act, before=before, after=after, changes=(FSTAB,)))
     return steps

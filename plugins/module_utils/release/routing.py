@@ -60,7 +60,7 @@ def destination_rule(
                 # have to wait for the default of ten seconds.
                 "connectionPool": {"tcp": {"connectTimeout": "2s"}},
             },
-            "subsets": [{"name": version, "labels": {"version": version}} for version in versions],
+            "subsets": [{"name": version, "labels": {"version": version}} for version in sorted(versions)],
         },
     }
 
@@ -80,7 +80,7 @@ def service_route(
             "match": [{"sourceLabels": {names.PART_OF: release.name, "version": version}}],
             "route": [{"destination": _destination(release, service, version, context)}],
         }
-        for version in versions
+        for version in sorted(versions)
     ]
     default = {
         "name": "from-others",

@@ -24,13 +24,13 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.model import
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block, Context
 from ansible_collections.roost.cluster.plugins.module_utils.release.transition import Transition
 
-# Deleted in this order: what sends traffic before what receives it.
+# Deleted in this order: rules outlive the pods, or a call would go to any version of them.
 _REMOVAL_ORDER = (
+    "Deployment",
+    "PodDisruptionBudget",
     "VirtualService",
     "Gateway",
     "DestinationRule",
-    "Deployment",
-    "PodDisruptionBudget",
     "Service",
     "ServiceAccount",
     "PeerAuthentication",

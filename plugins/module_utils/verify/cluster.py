@@ -84,33 +84,32 @@ def versions_pinned(snapshot: Snapshot, wanted: Wanted) -> dict[str, Any]:
         "versions as pinned",
         f"kubelet {pinned} on every node",
         f"{pinned} on {len(found)} nodes",
-        [f"{node} runs {version}" for node, version in found.items() if version != pinned],
+        [f"{node} runs {version}" for node, version in found.items() if version != pinned]
+        or ([] if found else ["there are no nodes"]),
         "run playbooks/cluster.yml, which brings nodes to the pinned version",
     )
 
 
 def system_pods_up(snapshot: Snapshot, wanted: Wanted) -> dict[str, Any]:
-    problems = [
-        f"namespace {namespace} has no pods"
-        for namespace in wanted.namespaces
-        if not any(_in(pod, namespace) for pod in snapshot.pods)
-    ]
-    return _all_up("system pods up", snapshot, wanted.namespaces, problems)
+    return _all_up("system pods up", snapshot, wanted.namespaces)
 
 
 def release_pods_up(snapshot: Snapshot, wanted: Wanted) -> dict[str, Any]:
-    return _all_up("release pods up", snapshot, (wanted.release.namespace,), [])
+    return _all_up("release pods up", snapshot, (wanted.release.namespace,))
 
 
-def _all_up(
-    title: str, snapshot: Snapshot, namespaces: Sequence[str], problems: list[str]
-) -> dict[str, Any]:
+def _all_up(title: str, snapshot: Snapshot, namespaces: Sequence[str]) -> dict[str, Any]:
     pods = [
         pod
         for pod in snapshot.pods
         if any(_in(pod, namespace) for namespace in namespaces) and not leaving(pod)
     ]
-    problems = problems + [problem for pod in pods if (problem := _pod_problem(pod))]
+    problems = [
+        f"namespace {namespace} has no pods"
+        for namespace in namespaces
+        if not any(_in(pod, namespace) for pod in pods)
+    ]
+    problems += [problem for pod in pods if (problem := _pod_problem(pod))]
     for kind, workloads, progress in (
         ("deployment", snapshot.deployments, _deployment_progress),
         ("daemonset", snapshot.daemonsets, _daemonset_progress),

@@ -53,16 +53,20 @@ class KubernetesApi:
         from kubernetes import config
 
         self._kubeconfig = kubeconfig
-        self._client = config.new_client_from_config(config_file=kubeconfig)
+        try:
+            self._client = config.new_client_from_config(config_file=kubeconfig)
+        except config.ConfigException as error:
+            raise ApiError(f"kubeconfig {kubeconfig} can't be used: {error}") from error
 
     def raw(self, path: str) -> tuple[int, str]:
+        from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
         try:
             request = self._client.param_serialize("GET", path, auth_settings=["BearerToken"])
             response = self._client.call_api(*request, _request_timeout=TIMEOUT)
             return int(response.status), response.read().decode("utf-8", "replace")
-        except (HTTPError, OSError) as error:
+        except (ApiException, HTTPError, OSError) as error:
             where = self._kubeconfig
             raise ApiError(f"the API server of {where} does not answer: {error}") from error
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.verify.target import
     with_live,
 )
 
+LEAST_SECONDS = 1.0
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -40,17 +43,27 @@ class Settings:
     confidence: float
     gateway_namespace: str
     gateway_selector: str
+    started: float
+    """When the module began, on the monotonic clock."""
 
     @staticmethod
-    def of(params: Mapping[str, Any]) -> Settings:
-        values = {key: params[key] for key in Settings.__annotations__ if key != "full"}
-        return Settings(full=params["mode"] == "full", **values)
+    def of(params: Mapping[str, Any], started: float) -> Settings:
+        own = {"full", "started"}
+        values = {key: params[key] for key in Settings.__annotations__ if key not in own}
+        return Settings(full=params["mode"] == "full", started=started, **values)
+
+    def seconds_left(self) -> float:
+        """The time for requests. In short mode the whole has a limit, and on a busy machine the
+        imports alone take seconds of it."""
+        if self.full:
+            return self.time_limit
+        return max(LEAST_SECONDS, self.time_limit - (time.monotonic() - self.started))
 
     def plan(self, wanted: Target) -> Plan:
         found = Plan(
             url=self.url.rstrip("/") + wanted.path,
             requests=self.requests,
-            time_limit=self.time_limit,
+            time_limit=self.seconds_left(),
             concurrency=self.concurrency,
             rate=self.rate,
             timeout=self.timeout,
@@ -72,11 +85,11 @@ def measure(file: Target, settings: Settings, api: Api | None = None) -> dict[st
     except ApiError as error:
         # The split can be measured without the API; that the weight is only the file's is said.
         notes.append(f"note: the live weight could not be read: {error}")
-    plan = settings.plan(wanted)
     needs_counters = wanted.app_header is None or wanted.model_header is None
     if needs_counters and api is None:
         raise ApiError(f"the proxies' counters are needed to tell versions apart; {notes[-1]}")
     before = _read(api, wanted, settings) if needs_counters and api else None
+    plan = settings.plan(wanted)
     samples, seconds = run(plan)
     counted = None
     if before and api:

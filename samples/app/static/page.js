@@ -121,7 +121,7 @@
     throw new Error(`The app could not answer: ${reason}.`);
   }
 
-  async function ask(path, options, show) {
+  async function ask(path, options, show, showFailure) {
     if (question) question.abort();
     const own = question = new AbortController();
     try {
@@ -131,6 +131,7 @@
       show(answer);
     } catch (error) {
       if (own !== question || error.name === "AbortError") return;
+      showFailure();
       showError(error instanceof TypeError ? "The app can't be reached." : error.message);
     }
   }
@@ -154,7 +155,7 @@
       showProbabilities(answer.probabilities);
       showVersions(answer.versions);
       count(answer.versions);
-    });
+    }, () => showNothing("No answer"));
   }
 
   function predictSoon() {
@@ -257,5 +258,5 @@
   showSeen(null);
   showNothing("Nothing drawn yet");
   resize();
-  ask("api/version", {}, showVersions);
+  ask("api/version", {}, showVersions, () => {});
 })();

@@ -7,10 +7,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from host import cluster_settings, holders, settings
 from host.cluster_settings import Paths, Settings, SettingsError
-
-from conftest import FakeDocker, container
+from tests.unit.host.helpers import FakeDocker, container
 
 
 @pytest.fixture(autouse=True)

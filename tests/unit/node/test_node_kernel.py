@@ -188,6 +188,15 @@ def test_swap_that_nobody_allowed_to_turn_off_is_named(node: Node) -> None:
 
 # Names
 
+def test_bytes_that_are_no_text_survive(node: Node) -> None:
+    hosts = put(node, "/etc/hosts")
+    hosts.write_bytes(b"127.0.0.1 x # M\xfcller\n")
+    (step,) = hosts_steps({"hosts_entries": {"a": "10.0.0.1"}}, node, [])
+    step.act()
+    assert hosts.read_bytes().startswith(b"127.0.0.1 x # M\xfcller\n# BEGIN")
+    assert "M?ller" in step.diff()["before"]
+
+
 def test_names_are_kept_in_a_block(node: Node) -> None:
     hosts = put(node, "/etc/hosts", "127.0.0.1 localhost\n")
     wanted = {"hosts_entries": {"control": "10.0.0.1", "api": "10.0.0.1", "worker": "10.0.0.2"}}

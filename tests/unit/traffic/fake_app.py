@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class FakeApp:
     most_at_once: int = 0
     connections: set[Any] = field(default_factory=set)
     requests: list[dict[str, str]] = field(default_factory=list)
+    drawn: Counter[str] = field(default_factory=Counter)
     _at_once: int = 0
 
     @property
@@ -44,6 +46,7 @@ class FakeApp:
         self.seen += 1
         number = self.seen
         version = "v2" if self._draw.random() < self.canary_share else "v1"
+        self.drawn[version] += 1
         first_on_connection = request.transport not in self.connections
         self.connections.add(request.transport)
         self.requests.append({"method": request.method, **request.headers})

@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,7 @@ def settings(app: FakeApp, **changes: Any) -> Settings:
         "confidence": 0.9999,
         "gateway_namespace": "istio-system",
         "gateway_selector": "istio=ingressgateway",
+        "started": time.monotonic(),
         **changes,
     }
     return Settings(**values)
@@ -114,11 +117,73 @@ def test_one_fault_in_500_fails_in_full_and_is_noted_in_short(
     assert any(f"note: {name}" in note for note in brief["notes"])
 
 
+def test_the_short_form_leaves_less_time_for_requests_when_it_began_late() -> None:
+    with FakeApp().running() as app:
+        late = settings(app, time_limit=5.5, started=time.monotonic() - 3)
+    assert replace(late, full=False).seconds_left() == pytest.approx(2.5, abs=0.1)
+    assert replace(late, full=False, time_limit=2).seconds_left() == 1.0
+    assert late.seconds_left() == 5.5
+
+
 def test_without_the_api_the_file_says_and_it_is_told() -> None:
     with FakeApp().running() as app:
         result = measure(target(release()), settings(app, requests=500, full=False))
     assert result["wanted"]["weight"] == 10
     assert "the live weight could not be read" in result["notes"][0]
+
+
+class ApiWithProxies(FakeApi):
+    """One gateway and one pod of each version, whose proxies count what the app was asked."""
+
+    def __init__(self, app: FakeApp, crossed: int = 0) -> None:
+        super().__init__(v1=90, v2=10)
+        self.app = app
+        self.crossed = crossed
+
+    def get(self, path: str) -> dict[str, Any]:
+        if "virtualservices" in path:
+            return super().get(path)
+        versions = ["gateway"] if "istio-system" in path else ["v1", "v2"]
+        return {
+            "items": [
+                {
+                    "metadata": {"name": name, "uid": name, "labels": {"version": name}},
+                    "status": {"phase": "Running"},
+                }
+                for name in versions
+            ]
+        }
+
+    def raw(self, path: str) -> tuple[int, str]:
+        name = path.split("/")[6].split(":")[0]
+        if name == "gateway":
+            return 200, "\n".join(self._line("app", *item) for item in self.app.drawn.items())
+        lines = [self._line("model-service", name, self.app.drawn[name])]
+        if self.app.seen and name == "v1":
+            lines.append(self._line("model-service", "v2", self.crossed))
+        return 200, "\n".join(lines)
+
+    @staticmethod
+    def _line(service: str, subset: str, count: int) -> str:
+        name = f'cluster_name="outbound|8080|{subset}|{service}.digits.svc.cluster.local"'
+        metric = "completed" if service == "app" else "total"
+        return f"envoy_cluster_upstream_rq_{metric}{{{name}}} {count}"
+
+
+@pytest.mark.parametrize(
+    ("share", "crossed", "verdict"), [(0.1, 0, []), (0.2, 0, ["split"]), (0.1, 1, ["pairing"])]
+)
+def test_without_headers_the_proxies_counters_judge(
+    share: float, crossed: int, verdict: list[str]
+) -> None:
+    with FakeApp(canary_share=share, headers=False).running() as app:
+        # Earlier traffic, which must not count.
+        app.drawn.update({"v1": 3000, "v2": 3000})
+        api = ApiWithProxies(app, crossed)
+        result = measure(target(release(verify={"path": "/"})), settings(app), api)
+    assert broken(result) == verdict
+    assert result["measured"]["split_source"] == "proxy counters"
+    assert result["measured"]["trials"] == 2000
 
 
 def test_without_headers_and_without_the_api_nothing_can_be_told() -> None:

@@ -158,6 +158,11 @@ def test_pods_that_leave_or_are_done_are_no_problem() -> None:
     assert broken(snapshot) == {}
 
 
+def test_an_empty_cluster_keeps_no_promise() -> None:
+    empty = Snapshot(nodes=[], pods=[], deployments=[], daemonsets=[])
+    assert not any(item["ok"] for item in judge(empty, WANTED))
+
+
 def test_with_one_worker_the_spread_does_not_apply() -> None:
     judged = judge(sound(), replace(WANTED, workers=("worker-1",)))
     (item,) = (item for item in judged if item["name"] == "services on every worker")

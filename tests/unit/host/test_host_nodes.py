@@ -1,0 +1,331 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The network, the edge and what is removed, against a Docker that only remembers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from host import cluster_settings, docker_cli, edge, nodes
+from host.cluster_settings import Paths, Settings
+from tests.unit.host.helpers import FakeDocker, container, network
+
+LAB = Settings("lab", http_port=9080, https_port=9443)
+
+
+def volume(name: str, **labels: str) -> docker_cli.Object:
+    return {"Name": name, "Labels": {key.replace("_", "."): value for key, value in labels.items()}}
+
+
+@pytest.fixture
+def two_clusters(paths: Paths, fake_docker: FakeDocker) -> FakeDocker:
+    for cluster in ("lab", "lab-2"):
+        # Any, because not every keyword of container() is a label.
+        mine: dict[str, Any] = {"roost_cluster": cluster, "roost_checkout": str(paths.root)}
+        node = {**mine, "roost_role": "node", "roost_node": "worker-1"}
+        fake_docker.items["container"] += [
+            container(f"roost-{cluster}-worker-1", **node),
+            container(f"roost-{cluster}-edge", roost_role="edge", **mine),
+        ]
+        fake_docker.items["volume"].append(volume(f"roost-{cluster}-worker-1-kubelet", **node))
+        fake_docker.items["network"].append(network(f"roost-{cluster}", "10.7.0.0/24", **mine))
+    fake_docker.items["container"].append(container("postgres"))
+    return fake_docker
+
+
+# -- Removing -------------------------------------------------------------------------------
+
+
+def test_clean_removes_what_has_the_clusters_label_and_nothing_else(
+    paths: Paths, two_clusters: FakeDocker
+) -> None:
+    paths.directory.mkdir(parents=True)
+    paths.known_hosts.write_text("10.7.0.101 ssh-ed25519 AAAA\n")
+    removed = nodes.clean(paths)
+    assert two_clusters.calls == [
+        ["container", "rm", "--force", "--volumes", "roost-lab-worker-1", "roost-lab-edge"],
+        ["volume", "rm", "roost-lab-worker-1-kubelet"],
+        ["network", "rm", "roost-lab"],
+    ]
+    assert removed[0] == "container roost-lab-worker-1"
+    assert not paths.known_hosts.exists()
+
+
+def test_clean_of_nothing_asks_for_nothing(paths: Paths, fake_docker: FakeDocker) -> None:
+    assert nodes.clean(paths) == []
+    assert fake_docker.calls == []
+
+
+def test_clean_can_wait_for_the_last_node(
+    paths: Paths, two_clusters: FakeDocker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--cluster", "lab", "clean", "--if-no-nodes"]
+    assert nodes.main(command, paths.root) == 0
+    assert two_clusters.calls == []
+    two_clusters.items["container"].pop(0)
+    assert nodes.main(command, paths.root) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "removed container roost-lab-edge"
+
+
+@pytest.mark.parametrize("still_there", [True, False])
+def test_another_checkouts_cluster_is_removed_only_if_that_is_gone(
+    paths: Paths, tmp_path: Path, fake_docker: FakeDocker, still_there: bool
+) -> None:
+    other = tmp_path / "other"
+    if still_there:
+        other.mkdir()
+    fake_docker.items["container"].append(
+        container("roost-lab-control", roost_cluster="lab", roost_checkout=str(other))
+    )
+    if still_there:
+        with pytest.raises(nodes.NodesError, match=r"belongs to the checkout .*/other; run"):
+            nodes.clean(paths)
+        assert fake_docker.calls == []
+        nodes.clean(paths, any_checkout=True)
+    else:
+        nodes.clean(paths)
+    assert fake_docker.calls[0][-1] == "roost-lab-control"
+
+
+def test_forget_removes_one_nodes_container_volumes_and_host_key(
+    paths: Paths, two_clusters: FakeDocker
+) -> None:
+    paths.directory.mkdir(parents=True)
+    others = "10.7.0.10 ssh-ed25519 BBBB\n10.7.0.1011 ssh-ed25519 CCCC\n"
+    paths.known_hosts.write_text("10.7.0.101 ssh-ed25519 AAAA\n" + others)
+    nodes.forget(paths, "worker-1", "10.7.0.101")
+    assert two_clusters.calls == [
+        ["container", "rm", "--force", "--volumes", "roost-lab-worker-1"],
+        ["volume", "rm", "roost-lab-worker-1-kubelet"],
+    ]
+    assert paths.known_hosts.read_text() == others
+
+
+# -- The network ----------------------------------------------------------------------------
+
+
+def test_the_network_is_made_with_its_labels(paths: Paths, fake_docker: FakeDocker) -> None:
+    assert nodes.network_up(LAB, paths.root)
+    [call] = fake_docker.calls
+    assert call[:2] == ["network", "create"]
+    assert call[-1] == "roost-lab"
+    assert {"--subnet=192.168.56.0/24", "--gateway=192.168.56.1"} <= set(call)
+    assert {
+        "--label=roost.cluster=lab",
+        f"--label=roost.checkout={paths.root}",
+        "--label=roost.http_port=9080",
+        "--label=roost.https_port=9443",
+    } <= set(call)
+
+
+def test_the_networks_labels_are_those_that_other_clusters_look_at(
+    paths: Paths, fake_docker: FakeDocker
+) -> None:
+    """What network_up writes is what holders._reserved_ports reads."""
+    from host import holders
+
+    nodes.network_up(LAB, paths.root)
+    labels = dict(
+        part.removeprefix("--label=").split("=", 1)
+        for part in fake_docker.calls[0]
+        if part.startswith("--label=")
+    )
+    made = {**network("roost-lab", LAB.subnet), "Labels": labels}
+    assert len(holders._reserved_ports(Settings("other", http_port=9443), [made])) == 1
+
+
+def test_a_network_that_is_there_is_kept(paths: Paths, fake_docker: FakeDocker) -> None:
+    fake_docker.items["network"] = [network("roost-lab", LAB.subnet, roost_cluster="lab")]
+    assert not nodes.network_up(LAB, paths.root)
+    assert fake_docker.calls == []
+
+
+@pytest.mark.parametrize(
+    ("present", "message"),
+    [
+        (network("roost-lab", "192.168.56.0/24"), "not ours"),
+        (network("roost-lab", "10.7.0.0/24", roost_cluster="lab"), "10.7.0.0/24, expected"),
+    ],
+)
+def test_a_network_that_does_not_fit_is_refused(
+    paths: Paths, fake_docker: FakeDocker, present: docker_cli.Object, message: str
+) -> None:
+    fake_docker.items["network"] = [present]
+    with pytest.raises(nodes.NodesError, match=message):
+        nodes.network_up(LAB, paths.root)
+
+
+# -- The edge -------------------------------------------------------------------------------
+
+
+def cluster_of(config: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        each for each in config["static_resources"]["clusters"] if each["name"] == name
+    )
+    return found
+
+
+def test_the_edge_listens_on_loopback_and_knows_every_node() -> None:
+    config = yaml.safe_load(edge.render(LAB, ["10.7.0.101", "10.7.0.100", "10.7.0.99"]))
+    addresses = [
+        each["address"]["socket_address"] for each in config["static_resources"]["listeners"]
+    ]
+    assert addresses == [
+        {"address": "127.0.0.1", "port_value": 9080},
+        {"address": "127.0.0.1", "port_value": 9443},
+    ]
+    assert "admin" not in config
+    for name, port in (("http", 30080), ("https", 30443)):
+        [locality] = cluster_of(config, name)["load_assignment"]["endpoints"]
+        assert [
+            each["endpoint"]["address"]["socket_address"] for each in locality["lb_endpoints"]
+        ] == [
+            {"address": address, "port_value": port}
+            for address in ("10.7.0.99", "10.7.0.100", "10.7.0.101")
+        ]
+
+
+def test_only_requests_that_were_never_sent_are_sent_again() -> None:
+    config = yaml.safe_load(edge.render(LAB, ["10.7.0.100"]))
+    [chain] = config["static_resources"]["listeners"][0]["filter_chains"]
+    manager = chain["filters"][0]["typed_config"]
+    [route] = manager["route_config"]["virtual_hosts"][0]["routes"]
+    assert route["route"]["retry_policy"]["retry_on"] == "connect-failure"
+
+
+def test_a_check_is_a_request_that_the_gateway_itself_refuses() -> None:
+    config = yaml.safe_load(edge.render(LAB, ["10.7.0.100"]))
+    [check] = cluster_of(config, "http")["health_checks"]
+    tcp = check["tcp_health_check"]
+    assert bytes.fromhex(tcp["send"]["text"]) == b"GET / HTTP/1.1\r\n\r\n"
+    assert bytes.fromhex(tcp["receive"][0]["text"]) == b"HTTP/1.1 "
+    assert check["interval"] == check["no_traffic_interval"] == "1s"
+
+
+@pytest.fixture
+def edge_that_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "_listens", lambda port: True)
+
+
+def run_command(fake: FakeDocker) -> list[str]:
+    return next(call for call in fake.calls if call[0] == "run")
+
+
+def existing_edge(command: list[str], running: bool) -> docker_cli.Object:
+    """The container that `docker run` with this command makes."""
+    made = container("roost-lab-edge", running=running)
+    made["Config"]["Labels"] = dict(
+        part.removeprefix("--label=").split("=", 1)
+        for part in command
+        if part.startswith("--label=")
+    )
+    return made
+
+
+@pytest.mark.usefixtures("edge_that_listens")
+def test_the_edge_runs_once_and_without_rights(paths: Paths, fake_docker: FakeDocker) -> None:
+    assert edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+    command = run_command(fake_docker)
+    assert {"--network=host", "--cap-drop=ALL", "--read-only", "--user=65534:65534"} <= set(command)
+    assert "proxy:1" in command
+
+    fake_docker.items["container"] = [existing_edge(command, running=True)]
+    fake_docker.calls.clear()
+    assert not edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+    assert fake_docker.calls == []
+
+
+@pytest.mark.usefixtures("edge_that_listens")
+def test_a_stopped_edge_is_started_again(paths: Paths, fake_docker: FakeDocker) -> None:
+    edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+    fake_docker.items["container"] = [existing_edge(run_command(fake_docker), running=False)]
+    fake_docker.calls.clear()
+    assert edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+    assert fake_docker.calls == [["start", "id-roost-lab-edge"]]
+
+
+@pytest.mark.usefixtures("edge_that_listens")
+@pytest.mark.parametrize(
+    ("addresses", "image"),
+    [(["10.7.0.100", "10.7.0.101"], "proxy:1"), (["10.7.0.100"], "proxy:2")],
+)
+def test_another_node_or_image_makes_another_edge(
+    paths: Paths, fake_docker: FakeDocker, addresses: list[str], image: str
+) -> None:
+    edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+    fake_docker.items["container"] = [existing_edge(run_command(fake_docker), running=True)]
+    fake_docker.calls.clear()
+    edge.up(LAB, addresses, image, paths.root)
+    assert [call[0] for call in fake_docker.calls] == ["rm", "run"]
+
+
+def test_an_edge_that_dies_is_told_with_its_log(
+    paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "_listens", lambda port: False)
+    monkeypatch.setattr(docker_cli, "log", lambda name: "cannot bind")
+    fake_docker.items["container"] = [
+        container("roost-lab-edge", running=False, roost_cluster="lab", roost_role="edge")
+    ]
+    with pytest.raises(edge.EdgeError, match=r"roost-lab-edge .*127\.0\.0\.1:9080: cannot bind"):
+        edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+
+
+def test_an_edge_without_nodes_is_refused(paths: Paths, fake_docker: FakeDocker) -> None:
+    with pytest.raises(edge.EdgeError, match="has no nodes"):
+        edge.up(LAB, [], "proxy:1", paths.root)
+
+
+# -- The rest -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ({"IPAMConfig": {"IPv4Address": "10.7.0.100"}, "IPAddress": ""}, "10.7.0.100"),
+        ({"IPAMConfig": None, "IPAddress": "10.7.0.3"}, "10.7.0.3"),
+        ({"IPAMConfig": None, "IPAddress": ""}, None),
+        (None, None),
+    ],
+)
+def test_a_stopped_nodes_address_is_the_configured_one(
+    endpoint: dict[str, Any] | None, expected: str | None
+) -> None:
+    node = container("roost-lab-control", running=False)
+    if endpoint:
+        node["NetworkSettings"]["Networks"]["roost-lab"] = endpoint
+    assert docker_cli.address_in(node, "roost-lab") == expected
+
+
+@pytest.mark.parametrize(("states", "code"), [([], 1), ([True, False], 1), ([True, True], 0)])
+def test_quiet_status_says_by_its_exit_code_whether_the_nodes_run(
+    paths: Paths, fake_docker: FakeDocker, states: list[bool], code: int
+) -> None:
+    fake_docker.items["container"] = [
+        container(f"roost-lab-{index}", running=state, roost_cluster="lab", roost_role="node")
+        for index, state in enumerate(states)
+    ]
+    assert nodes.main(["--cluster", "lab", "status", "--quiet"], paths.root) == code
+
+
+def test_status_lists_states_and_addresses(
+    paths: Paths, two_clusters: FakeDocker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster_settings.write(paths, LAB)
+    assert nodes.main(["--cluster", "lab", "status"], paths.root) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["roost-lab-edge", "running", "127.0.0.1:9080"],
+        ["roost-lab-worker-1", "running", "-"],
+    ]
+
+
+def test_without_settings_the_command_that_makes_them_is_named(
+    paths: Paths, fake_docker: FakeDocker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert nodes.main(["--cluster", "lab", "network", "up"], paths.root) == 1
+    assert "host/settings.py record" in capsys.readouterr().err
+    assert fake_docker.calls == []

@@ -1,0 +1,174 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Vagrantfile: what it makes of settings, hosts.yml and container.yml."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from host import cluster_settings
+from host.cluster_settings import Paths, Settings
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+# Enough of Vagrant to load host/vagrant.rb, and what it makes of a cluster as JSON.
+PROGRAM = """#!/usr/bin/env ruby
+require "json"
+module Vagrant; module Errors; class VagrantError < StandardError; end; end; end
+require "{root}/host/vagrant"
+cluster = Roost::Cluster.at("{root}")
+puts JSON.generate(
+  "machines" => cluster.machines.map(&:to_a),
+  "arguments" => cluster.machines.to_h {{ |m| [m.name, cluster.send(:container_arguments, m)] }},
+  "dotfile" => ENV["VAGRANT_DOTFILE_PATH"],
+  "provider" => ENV["VAGRANT_DEFAULT_PROVIDER"],
+  "path" => ENV["PATH"].split(":").first
+)
+"""
+
+needs_ruby = pytest.mark.skipif(not shutil.which("ruby"), reason="Vagrant brings Ruby along")
+needs_vagrant = pytest.mark.skipif(not shutil.which("vagrant"), reason="vagrant isn't installed")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What the Vagrantfile needs, in a folder of its own."""
+    root = tmp_path / "checkout"
+    (root / "inventory").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "Vagrantfile", root)
+    shutil.copy(REPOSITORY / "inventory" / "hosts.yml", root / "inventory")
+    shutil.copytree(
+        REPOSITORY / "host", root / "host", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    return root
+
+
+def environment(checkout: Path, **variables: str) -> dict[str, str]:
+    """None of the variables that decide about a cluster, but for those that are given."""
+    ours = set(cluster_settings.VARIABLES.values())
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith("VAGRANT_")
+    }
+    return {**kept, "VAGRANT_HOME": str(checkout.parent / "vagrant.d"), **variables}
+
+
+def load(checkout: Path, **variables: str) -> dict[str, Any]:
+    program = checkout.parent / "program.rb"
+    program.write_text(PROGRAM.format(root=checkout))
+    program.chmod(0o755)
+    done = subprocess.run(
+        [program, "status"],
+        env=environment(checkout, **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@needs_ruby
+def test_the_machines_are_those_of_the_settings(checkout: Path) -> None:
+    cluster_settings.write(
+        Paths(checkout, "roost"), Settings(subnet="10.7.3.0/24", workers=3, provider="libvirt")
+    )
+    found = load(checkout)
+    assert found["machines"] == [
+        ["control", "control_plane", "10.7.3.100"],
+        ["worker-1", "workers", "10.7.3.101"],
+        ["worker-2", "workers", "10.7.3.102"],
+        ["worker-3", "workers", "10.7.3.103"],
+    ]
+    assert found["provider"] == "libvirt"
+    assert found["path"] == f"{checkout}/.venv/bin"
+
+
+@needs_ruby
+def test_a_command_that_starts_nothing_records_nothing(checkout: Path) -> None:
+    assert len(load(checkout, WORKERS="1")["machines"]) == 2
+    assert not (checkout / ".roost").exists()
+
+
+@needs_ruby
+def test_a_clusters_machines_are_kept_in_its_own_folder(checkout: Path) -> None:
+    """Vagrant reads the variable before the Vagrantfile: it is started again with it."""
+    assert load(checkout)["dotfile"] is None
+    own = f"{checkout}/.roost/lab/vagrant"
+    assert load(checkout, ROOST_CLUSTER="lab")["dotfile"] == own
+    assert load(checkout, ROOST_CLUSTER="lab", VAGRANT_DOTFILE_PATH=own)["dotfile"] == own
+    assert load(checkout, VAGRANT_DOTFILE_PATH=own)["dotfile"] == f"{checkout}/.vagrant"
+
+
+@needs_ruby
+def test_the_flags_of_a_container_are_those_of_the_file(checkout: Path) -> None:
+    arguments = load(checkout, ROOST_CLUSTER="lab")["arguments"]["worker-1"]
+    spec = yaml.safe_load((REPOSITORY / "host" / "container.yml").read_text())
+    labels = {
+        "roost.cluster": "lab",
+        "roost.role": "node",
+        "roost.node": "worker-1",
+        "roost.checkout": str(checkout),
+    }
+    expected = {f"--label={key}={value}" for key, value in labels.items()}
+    expected |= {f"--cap-add={each}" for each in spec["capabilities"]}
+    expected |= {f"--cap-drop={each}" for each in spec["capabilities_dropped"]}
+    expected |= {f"--security-opt={each}" for each in spec["security_options"]}
+    expected |= {f"--device-cgroup-rule={each}" for each in spec["device_cgroup_rules"]}
+    expected |= {f"--tmpfs={each}" for each in spec["tmpfs"]}
+    expected |= {"--cgroupns=private", "--stop-signal=SIGRTMIN+3"}
+    volume_labels = ",".join(f"volume-label={key}={value}" for key, value in labels.items())
+    expected |= {
+        f"--mount=type=volume,src=roost-lab-worker-1-{volume},dst={path},{volume_labels}"
+        for volume, path in spec["volumes"].items()
+    }
+    assert set(arguments) == expected
+    assert len(arguments) == len(expected)
+
+
+def test_a_container_node_is_not_privileged() -> None:
+    spec = yaml.safe_load((REPOSITORY / "host" / "container.yml").read_text())
+    assert "SYS_RESOURCE" in spec["capabilities_dropped"]
+    assert "privileged" not in spec
+
+
+def vagrant(checkout: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["vagrant", *arguments],
+        cwd=checkout,
+        env=environment(checkout, **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@needs_vagrant
+@pytest.mark.parametrize("provider", ["docker", "virtualbox"])
+def test_vagrant_finds_nothing_wrong(checkout: Path, provider: str) -> None:
+    """VirtualBox itself needs not be there: Vagrant only asks for its version."""
+    programs = checkout.parent / "bin"
+    programs.mkdir()
+    for name in ("VBoxManage", "vboxmanage"):
+        (programs / name).write_text("#!/bin/sh\necho 7.0.20r163906\n")
+        (programs / name).chmod(0o755)
+    path = f"{programs}:{os.environ['PATH']}"
+    done = vagrant(checkout, "validate", PROVIDER=provider, PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "validated successfully" in done.stdout
+
+
+@needs_vagrant
+def test_wrong_settings_stop_vagrant_with_the_reason_alone(checkout: Path) -> None:
+    done = vagrant(checkout, "status", WORKERS="0")
+    assert done.returncode == 1
+    assert done.stderr == "settings: WORKERS: '0'; expected a number from 1 to 154\n"

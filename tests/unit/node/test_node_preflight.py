@@ -1,0 +1,267 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.node import machine as machine_module
+from ansible_collections.roost.cluster.plugins.module_utils.node import netlink
+from ansible_collections.roost.cluster.plugins.module_utils.node.checks import (
+    Problem,
+    problems,
+    verdict,
+    warnings,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import Node, StateError
+from ansible_collections.roost.cluster.plugins.module_utils.node.listeners import (
+    Listener,
+    listeners,
+    listening,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.node.machine import (
+    Address,
+    Machine,
+    Route,
+    cgroups,
+    free_mb,
+    look,
+    parse_os_release,
+    parse_routes,
+    resolve,
+    synchronized,
+)
+
+from tests.unit.node.helpers import Commands
+
+DATA = Path(__file__).parent / "data"
+WISHES: dict[str, Any] = {
+    "supported_systems": {"debian": ["12", "13"], "ubuntu": ["22.04", "24.04"]},
+    "min_memory_mb": 1700, "min_cpus": 2, "disk": [{"path": "/var/lib", "min_mb": 6000}],
+    "node_ip": "192.168.56.101", "subnet": "192.168.56.0/24", "pod_cidr": "10.244.0.0/16",
+    "service_cidr": "10.96.0.0/12", "ports": [{"port": 10250, "by": ["kubelet"]}, {"port": 179}],
+    "swap": "fail", "min_inotify_instances": 512,
+}
+
+
+def recorded() -> Machine:
+    """A machine that is fit to be a node, as it was found."""
+    found = json.loads((DATA / "machine.json").read_text())
+    return Machine(**{
+        **found, "python": tuple(found["python"]),
+        "addresses": tuple(Address(**one) for one in found["addresses"]),
+        "routes": tuple(Route(**one) for one in found["routes"]),
+        "listeners": tuple(Listener(**one) for one in found["listeners"]),
+    })
+
+
+def test_a_fit_machine_has_no_problem() -> None:
+    assert problems(recorded(), WISHES) == []
+    assert warnings(recorded(), WISHES) == []
+    assert recorded().facts()["default_interface"] == "eth0"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"os_id": "fedora", "os_version": "41", "os_name": "Fedora Linux 41"},
+         "operating system: found Fedora Linux 41, expected debian 12 or debian 13 or ubuntu"),
+        ({"os_version": "11", "os_name": "Debian GNU/Linux 11"}, "found Debian GNU/Linux 11"),
+        ({"architecture": "riscv64"}, "architecture: found riscv64, expected amd64 or arm64"),
+        ({"uid": 1000}, "rights: found user id 1000, expected root"),
+        ({"python": (3, 8)}, "Python: found 3.8, expected 3.9 or newer"),
+        ({"init": "sh"}, "init: found sh, expected systemd as process 1"),
+        ({"cgroup_version": 0}, "cgroups: found none"),
+        ({"cgroup_version": 2, "cgroup_controllers": ("cpu", "cpuset", "pids")},
+         "cgroup v2 controllers: found no memory"),
+        ({"cgroup_controllers": ("cpu", "cpuset", "memory", "pids")},
+         "cgroup v1 controllers: found no cpuacct, devices, freezer"),
+        ({"memory_mb": 900}, "memory: found 900 MiB, expected 1700 MiB or more"),
+        ({"cpus": 1}, "processors: found 1, expected 2 or more"),
+        ({"free_mb": {"/var/lib": 5000}}, "expected 6000 MiB or more; free 1000 MiB"),
+        ({"addresses": (Address("eth1", "192.168.56.9", 24),)},
+         "192.168.56.101 on no interface (this machine has 192.168.56.9 on eth1)"),
+        ({"hostname": "Worker_1"}, "hostname: found Worker_1"),
+        ({"hostname": "localhost"}, "hostname: found localhost"),
+        ({"listeners": (Listener(10250, "nginx", 7),)},
+         "port 10250: found held by nginx (process 7), expected free, or held by kubelet"),
+        ({"listeners": (Listener(179, "", 0),)}, "held by a process, expected free; find it with"),
+        ({"routes": (Route("tun0", "10.0.0.0/8", "0.0.0.0"),)},
+         "pod_cidr: found 10.244.0.0/16, but this machine has a route to 10.0.0.0/8 on tun0"),
+        ({"swaps": ("/dev/sda2",)}, "swap: found on: /dev/sda2"),
+        ({"modules_missing": ("br_netfilter",)}, "kernel feature br_netfilter"),
+        ({"inotify_instances": 128}, "sysctl -w fs.inotify.max_user_instances=512"),
+    ],
+)
+def test_each_problem_names_what_was_found_expected_and_the_way_out(
+    changes: dict[str, Any], told: str
+) -> None:
+    found = problems(replace(recorded(), **changes), WISHES)
+    assert told in "\n".join(map(str, found))
+    assert all(problem.found and problem.expected and problem.fix for problem in found)
+
+
+def test_ipv6_alone_is_refused_by_name() -> None:
+    found = problems(replace(recorded(), addresses=(Address("lo", "127.0.0.1", 8),)), WISHES)
+    assert [str(problem) for problem in found][0] == (
+        "network: found no IPv4 address, expected an IPv4 address; give the machine one; "
+        "a network of IPv6 alone is not supported")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "names"),
+    [
+        ({"subnet": "192.168.57.0/24"}, ["node_ip"]),
+        ({"node_ip": "fd00::1"}, ["node_ip"]),
+        ({"pod_cidr": "10.100.0.0/16"}, ["pod_cidr"]),
+        ({"service_cidr": "192.168.0.0/16"}, ["service_cidr", "service_cidr"]),
+        ({"swap": "off", "node_ip": None, "disk": None, "ports": None}, []),
+    ],
+)
+def test_wishes_that_contradict_the_machine_or_each_other(
+    wishes: dict[str, Any], names: list[str]
+) -> None:
+    found = problems(recorded(), {**WISHES, **wishes})
+    assert [problem.name for problem in found] == names
+
+
+def test_a_range_that_is_none_is_refused() -> None:
+    with pytest.raises(StateError, match="pod_cidr is '10.244.0.1/16', expected an IPv4 network"):
+        problems(recorded(), {**WISHES, "pod_cidr": "10.244.0.1/16"})
+
+
+def test_what_is_ours_is_no_problem_on_a_running_node() -> None:
+    """Routes of the pod network, and the kubelet that listens, as on a node of a live cluster."""
+    routes = parse_routes((DATA / "proc-net-route.txt").read_text())
+    assert Route("cni0", "10.244.0.0/24", "0.0.0.0") in routes
+    assert Route("flannel.1", "10.244.1.0/24", "10.244.1.0") in routes
+    live = replace(recorded(), routes=routes, listeners=(Listener(10250, "kubelet", 9),))
+    assert problems(live, WISHES) == []
+    assert live.default_interface == "eth0"
+
+
+def test_all_reasons_come_in_one_message() -> None:
+    found = problems(replace(recorded(), memory_mb=900, cpus=1, uid=5), WISHES)
+    lines = verdict("worker-1", found).splitlines()
+    assert lines[0] == "3 problems keep worker-1 from being a node:"
+    assert len(lines) == 4
+    assert verdict("x", [Problem("a", "b", "c", "d")]).startswith("1 problem keeps x from")
+
+
+def test_warnings() -> None:
+    machine = replace(recorded(), firewalls=("ufw",), time_synchronized=False,
+                      hostname_addresses=())
+    assert warnings(machine, {**WISHES, "firewall_ports": ["6443/tcp", "8472/udp"]}) == [
+        "a firewall is active (ufw): between the nodes it has to let through 6443/tcp, 8472/udp",
+        "the clock is not synchronised: install and enable systemd-timesyncd or chrony",
+        "the host name worker-1 has no address: add it to /etc/hosts"]
+    assert "10250/tcp, 179/tcp" in warnings(machine, WISHES)[0]
+    assert warnings(replace(recorded(), time_synchronized=None), WISHES) == []
+
+
+# How the machine is looked at
+
+def test_this_machine_can_be_looked_at() -> None:
+    found = look(Node(check=True), ["/var/lib/not/there/yet"], [], [])
+    assert found.facts()["hostname"] == socket.gethostname()
+    assert ("lo", "127.0.0.1", 8) in [
+        (one.interface, one.address, one.prefix) for one in found.addresses]
+    assert found.memory_mb > 100
+    assert found.free_mb["/var/lib/not/there/yet"] > 0
+    json.dumps(found.facts())
+
+
+def test_addresses_as_the_kernel_sent_them() -> None:
+    data = bytes.fromhex((DATA / "netlink-addresses.hex").read_text())
+    found = [netlink.parse_address(body) for kind, body in netlink.messages(data)
+             if kind == netlink.RTM_NEWADDR]
+    assert (1, "127.0.0.1", 8) in found
+    assert all(len(address.split(".")) == 4 for _, address, _ in found)
+    assert list(netlink.messages(data[:10])) == []
+
+
+def test_os_release() -> None:
+    found = parse_os_release((DATA / "os-release-debian-12.txt").read_text())
+    assert (found["ID"], found["VERSION_ID"]) == ("debian", "12")
+    assert parse_os_release("ID=ubuntu\nVERSION_ID='24.04'\n#x\n")["VERSION_ID"] == "24.04"
+
+
+def test_the_cheapest_default_route_counts() -> None:
+    text = ("Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+            "wlan0\t00000000\t0101A8C0\t3\t0\t0\t600\t00000000\t0\t0\t0\n"
+            "eth9\t00000000\t0101A8C0\t3\t0\t0\t100\t00000000\t0\t0\t0\n")
+    assert [route.interface for route in parse_routes(text)] == ["eth9", "wlan0"]
+
+
+def test_cgroup_versions(node: Node) -> None:
+    assert cgroups(node) == (0, ())
+    proc = node.at("/proc/cgroups")
+    proc.parent.mkdir()
+    proc.write_text("#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
+                    "memory\t4\t12\t1\ncpu\t1\t1\t1\npids\t0\t1\t0\n")
+    assert cgroups(node) == (1, ("cpu", "memory"))
+    unified = node.at("/sys/fs/cgroup/cgroup.controllers")
+    unified.parent.mkdir(parents=True)
+    unified.write_text("cpuset cpu memory\n")
+    assert cgroups(node) == (2, ("cpu", "cpuset", "memory"))
+
+
+def test_listening_sockets_as_recorded() -> None:
+    assert listening((DATA / "proc-net-tcp6.txt").read_text()) == {"175268": 22}
+    assert 22 in listening((DATA / "proc-net-tcp.txt").read_text()).values()
+
+
+def test_a_listener_is_traced_to_its_process() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        assert listeners(Path("/proc"), [port]) == []  # bound, but not listening
+        server.listen()
+        (found,) = listeners(Path("/proc"), [port])
+        assert (found.port, found.pid) == (port, os.getpid())
+        assert found.process.startswith("python")
+        assert listeners(Path("/proc"), [port + 1]) == []
+
+
+def test_a_name_without_an_address_or_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "127.0.0.1" in resolve("localhost")
+
+    def unknown(*args: Any) -> Any:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert resolve("worker-1") == ()
+
+    def silent(*args: Any) -> list[Any]:
+        time.sleep(3)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    began = time.monotonic()
+    assert resolve("worker-1", limit=0.1) == ()
+    assert time.monotonic() - began < 1
+
+
+def test_free_space_is_asked_of_what_exists(tmp_path: Path) -> None:
+    assert free_mb(tmp_path / "a/b/c") == pytest.approx(free_mb(tmp_path), abs=200)
+
+
+def test_a_container_has_no_clock_of_its_own(node: Node, commands: Commands) -> None:
+    commands.answer("timedatectl", out="no\n")
+    assert synchronized(node) is False
+    commands.answer("timedatectl", out="yes\n")
+    assert synchronized(node) is True
+    commands.answer("timedatectl", rc=1)
+    assert synchronized(node) is None
+    commands.answer("timedatectl", out="no\n")
+    node.at("/run/systemd").mkdir(parents=True)
+    node.at("/run/systemd/container").write_text("docker\n")
+    assert synchronized(node) is None
+    assert machine_module.number(" 12\n") == 12
+    assert machine_module.number(None) == 0

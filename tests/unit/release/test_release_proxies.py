@@ -1,0 +1,194 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.release import envoy, readiness
+from ansible_collections.roost.cluster.plugins.module_utils.release.envoy import Endpoint, Route
+
+APP = "app.digits.svc.cluster.local"
+MODEL = "model-service.digits.svc.cluster.local"
+V1, V2 = f"outbound|8080|v1|{APP}", f"outbound|8080|v2|{APP}"
+
+CLUSTERS = f"""\
+{V1}::observability_name::{V1};
+{V1}::default_priority::max_connections::4294967295
+{V1}::high_priority::max_retries::3
+{V1}::added_via_api::true
+{V1}::eds_service_name::{V1}
+{V1}::10.244.1.5:8080::cx_active::1
+{V1}::10.244.1.5:8080::rq_active::2
+{V1}::10.244.1.5:8080::hostname::
+{V1}::10.244.1.5:8080::health_flags::healthy
+{V1}::10.244.1.5:8080::weight::1
+{V1}::10.244.2.5:8080::rq_active::1
+{V1}::10.244.2.5:8080::health_flags::/failed_eds_health
+{V2}::added_via_api::true
+{V2}::default_priority::max_connections::4294967295
+six::[fd00::5]:8080::rq_active::3
+six::[fd00::5]:8080::health_flags::healthy
+"""
+
+
+def dump(*hosts: dict[str, Any]) -> str:
+    return json.dumps(
+        {
+            "configs": [
+                {
+                    "@type": "type.googleapis.com/envoy.admin.v3.RoutesConfigDump.DynamicRouteConfig",
+                    "version_info": "2026-08-27T12:00:00Z/7",
+                    "route_config": {"name": "http.8080", "virtual_hosts": list(hosts)},
+                }
+            ]
+        }
+    )
+
+
+GATEWAY = dump(
+    {
+        "name": "*:80",
+        "domains": ["*"],
+        "routes": [
+            {
+                "match": {"prefix": "/"},
+                "name": "weights",
+                "route": {
+                    "weighted_clusters": {
+                        "clusters": [{"name": V1, "weight": 90}, {"name": V2, "weight": 10}]
+                    },
+                    "timeout": "0s",
+                },
+            }
+        ],
+    }
+)
+SIDECAR = dump(
+    {
+        "name": f"{MODEL}:8080",
+        "domains": [MODEL, "model-service", "model-service.digits.svc", "10.96.1.2"],
+        "routes": [
+            {"name": "from-v2", "route": {"cluster": f"outbound|8080|v2|{MODEL}"}},
+            {"name": "from-others", "route": {"cluster": f"outbound|8080|v1|{MODEL}"}},
+        ],
+    },
+    {
+        "name": "allow_any",
+        "domains": ["*"],
+        "routes": [{"name": "allow_any", "route": {"cluster": "PassthroughCluster"}}],
+    },
+)
+
+
+def pod(app: str = "app", version: str = "v2") -> dict[str, Any]:
+    return {"metadata": {"name": f"{app}-{version}-1", "labels": {"app": app, "version": version}}}
+
+
+def test_clusters_with_their_endpoints() -> None:
+    found = envoy.read_clusters(CLUSTERS)
+    assert found[V1] == {"10.244.1.5:8080": Endpoint(True, 2), "10.244.2.5:8080": Endpoint(False, 1)}
+    assert found[V2] == {}
+    assert found["six"] == {"[fd00::5]:8080": Endpoint(True, 3)}
+
+
+def test_nothing_but_clusters_is_read() -> None:
+    assert envoy.read_clusters("\nno such page\n") == {}
+
+
+def test_routes_with_their_weights() -> None:
+    (route,) = envoy.read_routes(GATEWAY)
+    assert route == Route(("*",), "weights", {V1: 90, V2: 10})
+    assert envoy.drawn([route], "weights", APP) == {"v1": 90, "v2": 10}
+    assert envoy.drawn([route], "weights", MODEL) is None
+    assert envoy.drawn([route], "other", APP) is None
+
+
+def test_the_first_rule_for_a_host_counts() -> None:
+    routes = envoy.read_routes(SIDECAR)
+    assert envoy.pinned(routes, MODEL) == "v2"
+    assert envoy.pinned(routes, APP) is None
+
+
+def test_a_route_without_a_version_pins_nothing() -> None:
+    routes = [Route((MODEL,), "default", {f"outbound|8080||{MODEL}": 100})]
+    assert envoy.pinned(routes, MODEL) is None
+
+
+def test_an_empty_proxy() -> None:
+    assert envoy.read_routes("{}") == []
+
+
+# What a condition finds missing. The key, what it expects, the proxy's page, what is missing.
+WEIGHTS = {"host": APP, "versions": {"v1": 90, "v2": 10}}
+PINS = {"model-service": {"host": MODEL, "by_version": {"v1": "v1", "v2": "v2"}, "default": "v1"}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected", "page", "missing"),
+    [
+        ("gateway_clusters", {V1: 1}, CLUSTERS, ""),
+        ("gateway_clusters", {V1: 2}, CLUSTERS, "has 1 healthy endpoints"),
+        ("gateway_clusters", {V2: 1}, CLUSTERS, "has 0 healthy endpoints"),
+        ("gateway_clusters", {"outbound|8080|v3|x": 0}, CLUSTERS, "has no cluster"),
+        ("pod_clusters", {"other": {V1: 1}}, CLUSTERS, ""),
+        ("pod_clusters", {"other": {V2: 1}}, CLUSTERS, "has 0 healthy endpoints"),
+        # A pod is not asked about the service that it is part of.
+        ("pod_clusters", {"app": {V2: 1}}, CLUSTERS, ""),
+        ("weights", WEIGHTS, GATEWAY, ""),
+        ("weights", {**WEIGHTS, "versions": {"v1": 80, "v2": 20}}, GATEWAY, "v1 90%, v2 10%, expected v1 80%"),
+        ("weights", {**WEIGHTS, "versions": {"v1": 100}}, GATEWAY, "expected v1 100%"),
+        ("weights", WEIGHTS, SIDECAR, "no such rule"),
+        ("pins", PINS, SIDECAR, ""),
+        ("pins", PINS, GATEWAY, "sends calls to model-service to any version, not v2"),
+        ("pins", {"app": {**PINS["model-service"], "host": APP}}, SIDECAR, ""),
+        ("idle", {"clusters": [V2], "limit": 9}, CLUSTERS, ""),
+        ("idle", {"clusters": [V1], "limit": 9}, CLUSTERS, "has 3 requests under way"),
+        ("idle", {"clusters": ["unknown"], "limit": 9}, CLUSTERS, ""),
+        ("without", ["outbound|8080|v3|x"], CLUSTERS, ""),
+        ("without", [V2], CLUSTERS, "still has the cluster"),
+    ],
+)  # fmt: skip
+def test_conditions(condition: str, expected: Any, page: str, missing: str) -> None:
+    check = readiness.PROXY_CHECKS[condition]
+    found = check.lacks(expected, pod(), readiness.READERS[check.page](page))
+    if missing:
+        assert missing in "; ".join(found)
+    else:
+        assert found == []
+
+
+def test_a_pod_of_an_unknown_version_is_pinned_to_stable() -> None:
+    routes = [Route((MODEL,), "from-others", {f"outbound|8080|v1|{MODEL}": 100})]
+    check = readiness.PROXY_CHECKS["pins"]
+    assert check.lacks(PINS, pod(version="v9"), routes) == []
+    assert check.lacks(PINS, pod(version="v2"), routes) != []
+
+
+def deployment(replicas: int = 2, **status: int) -> dict[str, Any]:
+    full = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "observedGeneration": 3}
+    return {
+        "metadata": {"name": "app-v2", "generation": 3},
+        "spec": {"replicas": replicas},
+        "status": {**full, **status},
+    }
+
+
+@pytest.mark.parametrize(
+    ("item", "missing"),
+    [
+        (deployment(), None),
+        (None, "doesn't exist"),
+        (deployment(observedGeneration=2), "not seen the latest change"),
+        (deployment(updatedReplicas=1), "1 of 2 pods are made from the latest template"),
+        (deployment(replicas=2, **{"updatedReplicas": 2}), None),
+        (deployment(availableReplicas=1), "1 of 2 pods are ready"),
+        (deployment(replicas=3), "2 of 3 pods are made"),
+        ({**deployment(), "status": {"replicas": 3, "updatedReplicas": 2, "availableReplicas": 3, "observedGeneration": 3}}, "1 pods of an older template"),
+        ({**deployment(), "status": {}}, "not seen the latest change"),
+    ],
+)  # fmt: skip
+def test_a_deployment_is_rolled_out(item: Any, missing: str | None) -> None:
+    found = readiness.deployment_lacks("app-v2", item)
+    assert (found is None) if missing is None else (missing in str(found))

@@ -1,0 +1,297 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The order of the stages, replayed in a world where proxies learn of changes at random times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    live,
+    objects,
+    planning,
+    waiting,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.plan import Step
+from release_samples import release, resolved
+from release_world import CONTEXT, Killed, Observed, World
+
+PLACE = waiting.Place("digits", "digits", "istio-system", CONTEXT.gateway_selector)
+SEEDS = range(12)
+
+ONLY_V1 = {"canary": None}
+V2_AT_10: dict[str, Any] = {}
+V2_AT_0 = {"canary": {"version": "v2", "weight": 0}}
+V2_AT_50 = {"canary": {"version": "v2", "weight": 50}}
+V2_AT_100 = {"canary": {"version": "v2", "weight": 100}}
+SWAPPED = {"stable": "v2", "canary": {"version": "v1", "weight": 10}}
+ONLY_V2 = {"stable": "v2", "canary": None}
+V3_AT_20 = {"canary": {"version": "v3", "weight": 20}}
+OTHER_TEMPLATE = {
+    "services": {
+        "app": {"port": 8080, "entry": True, "env": {"A": "b"}},
+        "model-service": {"port": 8080, "health_path": "/"},
+    }
+}
+
+MOVES = {
+    "add a canary": (ONLY_V1, V2_AT_10),
+    "change the weight": (V2_AT_10, V2_AT_50),
+    "take the weight away": (V2_AT_50, V2_AT_0),
+    "give it all": (V2_AT_50, V2_AT_100),
+    "remove the canary": (V2_AT_50, ONLY_V1),
+    "swap": (V2_AT_10, SWAPPED),
+    "promote": (V2_AT_50, ONLY_V2),
+    "replace the stable version at once": (ONLY_V1, ONLY_V2),
+    "replace the canary": (V2_AT_50, V3_AT_20),
+    "another template": (V2_AT_50, OTHER_TEMPLATE),
+}
+
+
+def run(world: World, file: dict[str, Any], limit: int = 400) -> list[Step]:
+    """What the role does."""
+    plan = planning.plan(file, world, CONTEXT)
+    for step in plan.steps:
+        for item in step.stage.objects:
+            if step.stage.state == "absent":
+                world.delete(item)
+            else:
+                world.apply(item)
+        watcher = waiting.Watcher(world, PLACE, world.clock, world.tick)
+        outcome = watcher.wait(step.stage.wait, limit, 1)
+        assert outcome.missing == [], f"stage {step.stage.name}: {outcome.missing}"
+    world.serving = True
+    return plan.steps
+
+
+def settled(world: World, **changes: Any) -> None:
+    """The world is as the block says, and a further run finds nothing to do."""
+    wanted = {
+        key: item
+        for item in objects.derive(release(**changes), CONTEXT, resolved(**changes))
+        for key in [f"{item['kind']} {item['metadata']['name']}"]
+    }
+    found = {f"{item['kind']} {item['metadata']['name']}": item for item in world.store.values()}
+    assert found.keys() == wanted.keys()
+    for key, item in wanted.items():
+        if item["kind"] in ("VirtualService", "DestinationRule"):
+            assert found[key]["spec"] == item["spec"], key
+    assert planning.plan(resolved(**changes), world, CONTEXT).steps == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("first", [V2_AT_10, ONLY_V1, V2_AT_0, V2_AT_100])
+def test_a_first_install(seed: int, first: dict[str, Any]) -> None:
+    world = Observed(seed)
+    steps = run(world, resolved(**first))
+    assert world.violations == []
+    settled(world, **first)
+    assert len(steps) <= 2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("move", MOVES)
+def test_a_move(seed: int, move: str) -> None:
+    before, after = MOVES[move]
+    world = Observed(seed)
+    run(world, resolved(**before))
+    run(world, resolved(**after))
+    assert world.violations == []
+    settled(world, **after)
+
+
+@pytest.mark.parametrize("move", ["first install", *MOVES])
+def test_a_run_that_is_killed_anywhere_can_be_run_again(move: str) -> None:
+    before, after = MOVES.get(move, (None, V2_AT_10))
+    for calls in range(40):
+        world = Observed(calls)
+        if before is not None:
+            run(world, resolved(**before))
+        world.calls_left = calls
+        try:
+            run(world, resolved(**after))
+        except Killed:
+            killed = True
+        else:
+            killed = False
+        world.calls_left = None
+        run(world, resolved(**after))
+        assert world.violations == [], f"killed after {calls} calls"
+        settled(world, **after)
+        if not killed:
+            return
+    raise AssertionError("the run was killed every time: too few calls were tried")
+
+
+def names_of(steps: list[Step]) -> list[str]:
+    return [step.stage.name for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("move", "expected"),
+    [
+        ("add a canary", ["workloads", "subsets", "second hop", "weights"]),
+        ("change the weight", ["check", "weights"]),
+        ("take the weight away", ["check", "weights"]),
+        (
+            "remove the canary",
+            [
+                "check",
+                "weights",
+                "check",
+                "second hop without the old version",
+                "subsets without the old version",
+                "remove",
+            ],
+        ),
+        ("swap", ["check", "second hop", "check", "weights"]),
+    ],
+)
+def test_the_stages_of_a_move(move: str, expected: list[str]) -> None:
+    before, after = MOVES[move]
+    world = Observed()
+    run(world, resolved(**before))
+    assert names_of(run(world, resolved(**after))) == expected
+
+
+def test_the_first_install_holds_the_weight_back() -> None:
+    plan = planning.plan(resolved(), World(), CONTEXT)
+    install, weights = plan.steps
+    (held,) = [item for item in install.stage.objects if item["metadata"]["name"] == "digits-gateway"]
+    assert live.weights_of(held) == [("v1", 100), ("v2", 0)]
+    # Not yet: were the run killed here, the next one would take 0 for somebody's choice.
+    assert live.record_of(held) is None
+    (route,) = weights.stage.objects
+    assert live.weights_of(route) == [("v1", 90), ("v2", 10)]
+    assert live.record_of(route) == resolved()
+
+
+def test_in_the_first_install_routes_stand_before_pods() -> None:
+    (install, _weights) = planning.plan(resolved(), World(), CONTEXT).steps
+    kinds = [item["kind"] for item in install.stage.objects]
+    assert kinds[0] == "Namespace"
+    last_route = max(i for i, kind in enumerate(kinds) if kind in ("VirtualService", "DestinationRule"))
+    assert last_route < kinds.index("Deployment")
+
+
+def test_without_a_canary_one_stage_is_enough() -> None:
+    (install,) = planning.plan(resolved(canary=None), World(), CONTEXT).steps
+    (route,) = [item for item in install.stage.objects if item["metadata"]["name"] == "digits-gateway"]
+    assert live.record_of(route) == resolved(canary=None)
+
+
+def test_weight_can_be_taken_from_a_canary_that_does_not_work() -> None:
+    """The weight moves at once; only then the run fails, for pods that don't get ready."""
+    world = Observed()
+    run(world, resolved(**V2_AT_50))
+    for pod in world.pods.values():
+        pod.broken = pod.version == "v2"
+    # What is broken now was served before: only the new order is looked at.
+    run_until = planning.plan(resolved(**V2_AT_0), world, CONTEXT)
+    check, weights = run_until.steps
+    assert check.stage.wait["ready"] == ["app-v1", "model-service-v1"]
+    assert live.weights_of(weights.stage.objects[0]) == [("v1", 100), ("v2", 0)]
+
+
+def test_weight_is_not_given_to_a_canary_that_does_not_work() -> None:
+    world = Observed(broken=["model-service-v2"])
+    with pytest.raises(AssertionError, match="model-service-v2: 0 of 2 pods are ready"):
+        run(world, resolved(**V2_AT_10), limit=60)
+    assert world.violations == []
+
+
+def test_nothing_is_overwritten_that_was_moved_meanwhile() -> None:
+    world = Observed()
+    run(world, resolved())
+    plan = planning.plan(resolved(**V2_AT_50), world, CONTEXT)
+    route = world.store["VirtualService digits/digits-gateway"]
+    route["metadata"]["resourceVersion"] = "moved"
+    with pytest.raises(Exception, match="changed meanwhile"):
+        world.apply(plan.steps[-1].stage.objects[0])
+
+
+@pytest.mark.parametrize("kind", ["VirtualService", "DestinationRule"])
+@pytest.mark.parametrize("name", ["app", "model-service", "digits-gateway"])
+def test_what_was_deleted_by_hand_comes_back(kind: str, name: str) -> None:
+    world = Observed()
+    run(world, resolved(**V2_AT_50))
+    if world.store.pop(f"{kind} digits/{name}", None) is None:
+        return
+    run(world, resolved(**V2_AT_50))
+    settled(world, **V2_AT_50)
+
+
+def test_a_removed_service_goes_with_all_its_objects() -> None:
+    third = {"cache": {"port": 6379}}
+    versions = {
+        version: {**pair, "cache": f"a/cache@sha256:{'0' * 64}"}
+        for version, pair in resolved()["versions"].items()
+    }
+    world = Observed()
+    run(world, resolved(services={**resolved()["services"], **third}, versions=versions))
+    assert "Deployment digits/cache-v1" in world.store
+    run(world, resolved())
+    assert not [key for key in world.store if "cache" in key]
+    settled(world)
+
+
+def add_canary(world: World, *kinds_first: str) -> None:
+    """Objects of these kinds, and when the pods are ready everything else at once."""
+    items = objects.derive(release(), CONTEXT, resolved())
+    items.sort(key=lambda item: item["kind"] not in kinds_first)
+    first = sum(item["kind"] in kinds_first for item in items)
+    for item in items[:first]:
+        world.apply(item)
+    for _tick in range(10 if kinds_first else 0):
+        world.tick()
+    for item in items[first:]:
+        world.apply(item)
+    for _tick in range(10):
+        world.tick()
+
+
+@pytest.mark.parametrize(
+    ("kinds_first", "noticed"),
+    [
+        ([], "weight on v2 without ready pods"),
+        (["Deployment"], "whose subset it doesn't have"),
+        (["Deployment", "DestinationRule"], "a mixed pair"),
+    ],
+)
+def test_the_world_notices_a_canary_added_too_fast(kinds_first: list[str], noticed: str) -> None:
+    found = ""
+    for seed in SEEDS:
+        world = Observed(seed)
+        run(world, resolved(**ONLY_V1))
+        add_canary(world, *kinds_first)
+        found += "".join(world.violations)
+    assert noticed in found
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "DestinationRule", "VirtualService"])
+def test_the_world_notices_a_canary_removed_in_no_order(kind: str) -> None:
+    found = 0
+    for seed in SEEDS:
+        world = Observed(seed)
+        run(world, resolved(**V2_AT_50))
+        final = {f"{i['kind']} {i['metadata']['name']}": i for i in objects.derive(
+            release(**ONLY_V1), CONTEXT, resolved(**ONLY_V1)
+        )}  # fmt: skip
+        world.apply(final["VirtualService digits-gateway"])
+        if kind == "Deployment":
+            world.delete(world.store["Deployment digits/app-v2"])
+        else:
+            world.apply(final[f"{kind} model-service"])
+        for _tick in range(10):
+            world.tick()
+        found += len(world.violations)
+    assert found
+
+
+def test_the_world_notices_pods_without_a_route() -> None:
+    world = Observed()
+    items = objects.derive(release(), CONTEXT)
+    for item in sorted(items, key=lambda item: item["kind"] != "Deployment"):
+        world.apply(item)
+    assert any("without a route" in text for text in world.violations)
