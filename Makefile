@@ -44,13 +44,14 @@ image: ## add one's own image: IMAGE=registry.example/team/app:v1 FROM=docker|ar
 	if $(PYTHON) host/nodes.py status --quiet; then ansible-playbook playbooks/images.yml; fi
 
 down: ## remove the cluster; the bundle and the node image stay
-	@host/setup.sh --check >/dev/null 2>&1 || { echo 'make down: nothing is set up here'; exit 0; }
-	python3 host/settings.py exports > /dev/null
-	$(PYTHON) -m host.down
+	@eval "$$(python3 host/settings.py exports)"
+	if command -v vagrant >/dev/null && [ -d "$$VAGRANT_DOTFILE_PATH" ]; then vagrant destroy -f; fi
+	if command -v docker >/dev/null; then python3 host/nodes.py clean; fi
+	rm -rf "$$VAGRANT_DOTFILE_PATH" "$$(python3 host/settings.py get kubeconfig)"
 
-clean: down ## remove the cluster, the bundle, the node image and .venv
+clean: down ## remove the cluster, the bundle, the images and .venv
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m bundle clean; fi
-	rm -rf .venv .cache .ansible .roost
+	rm -rf .venv .venv-samples .cache .ansible .roost
 
 test: ## everything that CI runs
 	@tests/run
@@ -61,8 +62,8 @@ lint: ## every linter
 unit: ## the tests of pure code
 	@$(PYTHON) -m pytest -q tests/unit
 
-samples-test: ## the samples' own tests
-	@$(PYTHON) -m pytest -q samples
+samples-test: ## the samples' own tests, in an environment of their own
+	@tests/samples
 
 lock: ## write requirements.txt from requirements.in, with hashes
 	@$(PYTHON) -m uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \

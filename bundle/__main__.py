@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 
@@ -58,6 +59,15 @@ def _path(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _clean(arguments: argparse.Namespace) -> int:
+    cache = Cache()
+    if cache.lock_file.exists():
+        images.forget_loaded(cache)
+    shutil.rmtree(cache.root, ignore_errors=True)
+    print(f"bundle: {cache.root} removed")
+    return 0
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m bundle", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -91,6 +101,9 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("path", help="unpack a file of the bundle and print its path")
     command.add_argument("name", help="the component, as in `istioctl`")
     command.set_defaults(do=_path)
+
+    command = commands.add_parser("clean", help="remove the bundle, and its images from Docker")
+    command.set_defaults(do=_clean)
     return top
 
 

@@ -135,6 +135,14 @@ def load_into_docker(cache: Cache, lock: Lock, name: str) -> str:
     return reference
 
 
+def forget_loaded(cache: Cache) -> None:
+    """Remove the images that were loaded into Docker, where Docker still answers."""
+    for record in (cache.root / "docker").glob("*.json"):
+        identity = json.loads(record.read_text())["id"]
+        if docker_has(identity):
+            docker("image", "rm", "--force", identity)
+
+
 def forget_build_images() -> None:
     """Remove the base images, and the stages built on them, that builds left in Docker."""
     docker("image", "prune", "--force", "--filter", f"label={BUILD_LABEL}")

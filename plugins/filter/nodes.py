@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
@@ -54,8 +54,42 @@ def machine(variables: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def machine_conflicts(
+    hostvars: Mapping[str, Any], hosts: Iterable[str], max_skew_seconds: float
+) -> list[str]:
+    """Why machines that are fine by themselves can't be one cluster.
+
+    Each host has what preflight found under `__preflight_machine`.
+    """
+    facts = {name: hostvars[name]["__preflight_machine"]["facts"] for name in hosts}
+    conflicts = []
+    for key, advice in (
+        ("hostname", "give each machine its own with `hostnamectl set-hostname`"),
+        ("machine_id", "these are copies; make a new one with `systemd-machine-id-setup`"),
+    ):
+        names: dict[str, list[str]] = {}
+        for name, found in facts.items():
+            names.setdefault(found[key], []).append(name)
+        for value, sharing in names.items():
+            if len(sharing) > 1:
+                conflicts.append(f"{key} {value}: the same on {', '.join(sharing)}; {advice}")
+    clocks = sorted((found["time"], name) for name, found in facts.items())
+    (first, slow), (last, fast) = clocks[0], clocks[-1]
+    if last - first > max_skew_seconds:
+        conflicts.append(
+            f"clocks: {fast} is {last - first:.0f} s ahead of {slow}, expected at most "
+            f"{max_skew_seconds} s; certificates and leases need equal clocks, so set up NTP"
+        )
+    return conflicts
+
+
 class FilterModule:
     """The filters by name."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"binaries": binaries, "nameservers": nameservers, "machine": machine}
+        return {
+            "binaries": binaries,
+            "nameservers": nameservers,
+            "machine": machine,
+            "machine_conflicts": machine_conflicts,
+        }

@@ -16,6 +16,7 @@ _VOLATILE = ("managedFields", "resourceVersion", "generation", "creationTimestam
 _SHOWN_CHANGES = 3
 _SHOWN_LENGTH = 60
 _GONE = object()
+_OPEN_MAPPINGS = ("metadata.labels", "metadata.annotations")
 
 
 def cleaned(item: Block) -> Block:
@@ -38,15 +39,41 @@ def reason(before: Block, after: Block) -> str | None:
 
 
 def _changes(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    if path in _OPEN_MAPPINGS:
+        # Their keys are of interest one by one, also if there were none before.
+        before, after = ({} if side is _GONE else side for side in (before, after))
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):
             old, new = before.get(key, _GONE), after.get(key, _GONE)
             yield from _changes(_joined(path, key), old, new)
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _changes(f"{path}[{_label(old, new, index)}]", old, new)
+    elif isinstance(before, list) and isinstance(after, list):
+        yield from _list_changes(path, before, after)
     elif before != after:
         yield path, before, after
+
+
+def _list_changes(path: str, before: list[Any], after: list[Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Item by item, where items have names or none came or went."""
+    old_names, new_names = [_name(item) for item in before], [_name(item) for item in after]
+    if None not in old_names and None not in new_names:
+        old, new = dict(zip(old_names, before)), dict(zip(new_names, after))  # noqa: B905
+        common = [name for name in old_names if name in new]
+        if common != [name for name in new_names if name in old]:
+            yield f"the order in {path}", ", ".join(map(str, common)), ", ".join(map(str, new))
+        for name in [*old, *(name for name in new if name not in old)]:
+            yield from _changes(f"{path}[{name}]", old.get(name, _GONE), new.get(name, _GONE))
+    elif len(before) == len(after):
+        for index, (one, other) in enumerate(zip(before, after)):  # noqa: B905
+            yield from _changes(f"{path}[{index}]", one, other)
+    else:
+        yield path, before, after
+
+
+def _name(item: Any) -> Any:
+    """What tells an item from the others; Kubernetes' lists are mostly lists of named things."""
+    if not isinstance(item, dict):
+        return None
+    return item.get("name") or (item.get("destination") or {}).get("subset")
 
 
 def _joined(path: str, key: str) -> str:
@@ -56,22 +83,19 @@ def _joined(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _label(old: Any, new: Any, index: int) -> str:
-    """Kubernetes' lists are mostly lists of named things."""
-    if isinstance(old, dict) and isinstance(new, dict) and old.get("name") == new.get("name"):
-        return str(old.get("name", index))
-    return str(index)
-
-
 def _text(path: str, old: Any, new: Any) -> str:
     if path.endswith(f"[{RECORD_ANNOTATION}]"):
         how = "is new" if old is _GONE else "follows the file"
         return f"the record of the release block {how}"
     if old is _GONE:
-        return f"{path}: added {_shown(new)}"
+        return f"{path}: added{_shown_scalar(new)}"
     if new is _GONE:
-        return f"{path}: removed {_shown(old)}"
+        return f"{path}: removed{_shown_scalar(old)}"
     return f"{path}: {_shown(old)} → {_shown(new)}"
+
+
+def _shown_scalar(value: Any) -> str:
+    return "" if isinstance(value, (dict, list)) else f" {_shown(value)}"
 
 
 def _shown(value: Any) -> str:

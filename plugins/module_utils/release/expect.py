@@ -105,6 +105,8 @@ def final_rules(release: Release) -> dict[str, Iterable[str]]:
 
 
 def _called(release: Release) -> list[str]:
+    """The services that requests lead to from the entry on. A backend that calls the entry back is
+    bound to its own version as well, but nothing waits for that."""
     return [service.name for service in release.services.values() if not service.entry]
 
 

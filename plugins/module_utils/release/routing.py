@@ -60,7 +60,9 @@ def destination_rule(
                 # have to wait for the default of ten seconds.
                 "connectionPool": {"tcp": {"connectTimeout": "2s"}},
             },
-            "subsets": [{"name": version, "labels": {"version": version}} for version in sorted(versions)],
+            "subsets": [
+                {"name": version, "labels": {"version": version}} for version in sorted(versions)
+            ],
         },
     }
 

@@ -9,43 +9,21 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
+import release_pages
+import release_rules
 from ansible_collections.roost.cluster.plugins.module_utils.release import names
 from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import Refused
-
-Block = dict[str, Any]
+from release_pods import FINISHES, STARTS, Block, Pod, service_of
 
 CONTEXT = names.Context()
 GATEWAYS = 2
 LEARNS = 0.35  # chance that a proxy learns of a change in one tick
-STARTS = 3  # ticks that a pod takes to be ready
-FINISHES = 4  # ticks that a request may take
-
-
-@dataclass
-class Pod:
-    name: str
-    namespace: str
-    labels: dict[str, str]
-    born: int = 0
-    ends: int | None = None
-    broken: bool = False
-    # What its proxy has: DestinationRules and VirtualServices by key.
-    config: dict[str, Block] = field(default_factory=dict)
-
-    def ready(self, now: int) -> bool:
-        return self.ends is None and not self.broken and now - self.born >= STARTS
-
-    @property
-    def version(self) -> str:
-        return self.labels.get("version", "")
 
 
 class Killed(Exception):
-    """The run was killed before this call reached the API server."""
+    """The run was killed, right after the last call that it was allowed."""
 
 
 class World:
@@ -73,19 +51,6 @@ class World:
         found = self.store.get(names.object_key(item))
         return copy.deepcopy(found) if found else None
 
-    def list(
-        self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
-    ) -> list[Block]:
-        wanted = dict(part.split("=") for part in selector.split(",") if part)
-        items = [self._pod(pod) for pod in self.pods.values()] if kind == "Pod" else []
-        items += [copy.deepcopy(item) for item in self.store.values() if item["kind"] == kind]
-        return [
-            item
-            for item in items
-            if namespace in (None, item["metadata"].get("namespace"))
-            and wanted.items() <= (item["metadata"].get("labels") or {}).items()
-        ]
-
     def serves(self, kind: str) -> bool:
         return True
 
@@ -102,7 +67,8 @@ class World:
         assert container == "istio-proxy"
         page = command[-1]
         proxy = self.pods[pod]
-        return self._clusters(proxy) if page == "clusters" else self._routes(proxy)
+        pages = release_pages
+        return pages.clusters(self, proxy) if page == "clusters" else pages.routes(self, proxy)
 
     # What the role does.
 
@@ -132,6 +98,8 @@ class World:
         self.look()
 
     def tick(self, _seconds: float = 0.0) -> None:
+        if self.calls_left == 0:
+            raise Killed
         self.now += 1
         for pod in list(self.pods.values()):
             self._learn(pod, LEARNS)
@@ -212,11 +180,18 @@ class World:
 
     def _pods_of(self, deployment: str) -> list[Pod]:
         return [
+            pod for pod in self.pods.values() if pod.ends is None and pod.deployment == deployment
+        ]
+
+    def endpoints(self, host: str, version: str) -> list[Pod]:
+        return [
             pod
             for pod in self.pods.values()
-            if pod.ends is None
-            and names.workload_name(pod.labels.get("app", ""), pod.version) == deployment
+            if (pod.app, pod.version) == (service_of(host), version) and pod.ready(self.now)
         ]
+
+    def look(self) -> None:
+        self.violations += [f"tick {self.now}: {text}" for text in release_rules.broken(self)]
 
     def _learn(self, pod: Pod, chance: float = 1.0) -> None:
         """Each object on its own: routes and clusters reach a proxy on different ways."""
@@ -231,22 +206,7 @@ class World:
                     other: item for other, item in pod.config.items() if other != key
                 }  # fmt: skip
 
-    def _pod(self, pod: Pod) -> Block:
-        meta: Block = {
-            "name": pod.name, "namespace": pod.namespace, "labels": pod.labels, "uid": pod.name
-        }  # fmt: skip
-        if pod.ends is not None:
-            meta["deletionTimestamp"] = "now"
-        ready = "True" if pod.ready(self.now) else "False"
-        return {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": meta,
-            "spec": {"containers": [{"name": "app"}], "initContainers": [{"name": "istio-proxy"}]},
-            "status": {"conditions": [{"type": "Ready", "status": ready}]},
-        }
-
-    def deployment_status(self, item: Block) -> Block:
+    def _status(self, item: Block) -> Block:
         pods = self._pods_of(item["metadata"]["name"])
         ready = sum(pod.ready(self.now) for pod in pods)
         return {
@@ -257,163 +217,18 @@ class World:
             "availableReplicas": ready,
         }
 
-    # What a proxy says of itself.
-
-    def _clusters(self, proxy: Pod) -> str:
-        lines = ["xds-grpc::added_via_api::false"]
-        for rule in self._of(proxy, "DestinationRule"):
-            host = rule["spec"]["host"]
-            for subset in rule["spec"]["subsets"]:
-                name = names.envoy_cluster(self._port(host), subset["name"], host)
-                lines.append(f"{name}::default_priority::max_connections::4294967295")
-                for index, pod in enumerate(self._endpoints(host, subset["name"])):
-                    active = self._under_way(pod) if proxy.name.startswith("gateway") else 0
-                    lines.append(f"{name}::10.244.0.{index}:8080::rq_active::{active}")
-                    lines.append(f"{name}::10.244.0.{index}:8080::health_flags::healthy")
-        return "\n".join(lines)
-
-    def _routes(self, proxy: Pod) -> str:
-        hosts = []
-        for route in self._of(proxy, "VirtualService"):
-            at_gateway = route["spec"]["gateways"] != ["mesh"]
-            if at_gateway != proxy.name.startswith("gateway"):
-                continue
-            rules = [
-                {"name": rule["name"], "route": self._action(rule["route"])}
-                for rule in route["spec"]["http"]
-                if _matches(rule, proxy)
-            ]
-            hosts.append({"domains": route["spec"]["hosts"], "routes": rules})
-        return json.dumps({"configs": [{"route_config": {"virtual_hosts": hosts}}]})
-
-    def _action(self, route: Sequence[Block]) -> Block:
-        def name(item: Block) -> str:
-            host = item["destination"]["host"]
-            return names.envoy_cluster(self._port(host), item["destination"]["subset"], host)
-
-        if len(route) == 1:
-            return {"cluster": name(route[0])}
-        # Istio leaves destinations without weight out.
-        weighted = [
-            {"name": name(item), "weight": item["weight"]} for item in route if item["weight"]
-        ]
-        return {"weighted_clusters": {"clusters": weighted}}
-
-    def _port(self, host: str) -> int:
-        service, namespace = host.split(".")[:2]
-        found = self.store.get(f"Service {namespace}/{service}")
-        # A proxy may know a service a little longer than the API server does.
-        return int(found["spec"]["ports"][0]["port"]) if found else 0
-
-    def _of(self, proxy: Pod, kind: str) -> Iterator[Block]:
-        return (item for item in proxy.config.values() if item["kind"] == kind)
-
-    def _endpoints(self, host: str, version: str) -> list[Pod]:
-        service = host.split(".")[0]
-        return [
-            pod
-            for pod in self.pods.values()
-            if pod.labels.get("app") == service
-            and pod.version == version
-            and pod.ready(self.now)
-        ]
-
-    def _under_way(self, pod: Pod) -> int:
-        return int(self.now - self.sent.get(pod.version, -99) < FINISHES)
-
-    # What must never be.
-
-    def look(self) -> None:
-        self._routes_stand_before_pods()
-        for index in range(GATEWAYS):
-            self._requests_of(self.pods[f"gateway-{index}"])
-
-    def _violation(self, text: str) -> None:
-        self.violations.append(f"tick {self.now}: {text}")
-
-    def _routes_stand_before_pods(self) -> None:
-        staying = [pod for pod in self.pods.values() if pod.ends is None]
-        services = {pod.labels["app"] for pod in staying if "app" in pod.labels}
-        routes = [item for item in self.store.values() if item["kind"] == "VirtualService"]
-        routed = {item["spec"]["hosts"][0].split(".")[0] for item in routes}
-        if services - routed:
-            self._violation(f"pods of {services - routed} without a route of their own")
-        if services and not any(item["spec"]["gateways"] != ["mesh"] for item in routes):
-            self._violation("pods without a route at the gateway")
-
-    def _requests_of(self, gateway: Pod) -> None:
-        """Every request that the gateway could send now, and the call that it leads to."""
-        for route in self._of(gateway, "VirtualService"):
-            if route["spec"]["gateways"] == ["mesh"]:
-                continue
-            for item in route["spec"]["http"][-1]["route"]:
-                if item.get("weight", 100) > 0:
-                    self._request(gateway, item["destination"])
-
-    def _request(self, gateway: Pod, destination: Block) -> None:
-        host, version = destination["host"], destination["subset"]
-        endpoints = self._endpoints(host, version)
-        # Until the first install is done, the version that has all of the weight is awaited.
-        promised = self.serving or version not in self._held()
-        if not endpoints:
-            if promised:
-                self._violation(f"weight on {version} without ready pods")
-            return
-        if promised and not self._knows(gateway, host, version):
-            self._violation(f"{gateway.name} sends to {version}, whose subset it doesn't have")
-        self.sent[version] = self.now
-        for pod in self.pods.values():
-            if pod.labels.get("app") == host.split(".")[0] and pod.version == version:
-                self._calls(pod, promised)
-
-    def _held(self) -> list[str]:
-        """Versions that have all of the weight in the route as it is applied."""
-        return [
-            item["destination"]["subset"]
-            for route in self.store.values()
-            if route["kind"] == "VirtualService" and route["spec"]["gateways"] != ["mesh"]
-            for item in route["spec"]["http"][-1]["route"]
-            if item.get("weight", 100) == 100
-        ]
-
-    def _calls(self, pod: Pod, promised: bool) -> None:
-        if not promised or (not pod.ready(self.now) and pod.ends is None):
-            return
-        for route in self._of(pod, "VirtualService"):
-            host = route["spec"]["hosts"][0]
-            if route["spec"]["gateways"] != ["mesh"] or host.split(".")[0] == pod.labels["app"]:
-                continue
-            rule = next(rule for rule in route["spec"]["http"] if _matches(rule, pod))
-            version = rule["route"][0]["destination"]["subset"]
-            if version != pod.version:
-                self._violation(f"{pod.name} calls {version}: a mixed pair")
-            if not self._knows(pod, host, version):
-                self._violation(f"{pod.name} calls {version}, whose subset it doesn't have")
-            if not self._endpoints(host, version):
-                self._violation(f"{pod.name} calls {version} of {host}, which has no ready pods")
-
-    def _knows(self, proxy: Pod, host: str, version: str) -> bool:
-        return any(
-            rule["spec"]["host"] == host
-            and version in [subset["name"] for subset in rule["spec"]["subsets"]]
-            for rule in self._of(proxy, "DestinationRule")
-        )
-
-
-class Observed(World):
-    """Deployments with their status, as a client sees them."""
-
+    # Last, because below it the name means this method in annotations.
     def list(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
     ) -> list[Block]:
-        items = super().list(kind, namespace, selector, fields)
+        wanted = dict(part.split("=") for part in selector.split(",") if part)
+        items = [pod.seen(self.now) for pod in self.pods.values()] if kind == "Pod" else []
+        items += [copy.deepcopy(item) for item in self.store.values() if item["kind"] == kind]
         if kind == "Deployment":
-            for item in items:
-                item["status"] = self.deployment_status(item)
-        return items
-
-
-def _matches(rule: Block, pod: Pod) -> bool:
-    if "match" not in rule:
-        return True
-    return any(match["sourceLabels"].items() <= pod.labels.items() for match in rule["match"])
+            items = [{**item, "status": self._status(item)} for item in items]
+        return [
+            item
+            for item in items
+            if namespace in (None, item["metadata"].get("namespace"))
+            and wanted.items() <= (item["metadata"].get("labels") or {}).items()
+        ]

@@ -10,6 +10,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import spec
 from release_samples import block, digest, tag
 
 LONG = "a" * 40
+LIMITS = "services/app/resources/limits"
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def test_the_sample_is_accepted() -> None:
         ("canary/weigth", 10, "canary.weigth", "one of the keys version, weight"),
         ("services/app/replica", 2, "services.app.replica", "one of the keys"),
         ("services/app/resources/limit", {}, "services.app.resources.limit", "limits, requests"),
-        ("services/app/resources/limits/gpu", 1, "services.app.resources.limits.gpu", "cpu, memory"),
+        (f"{LIMITS}/gpu", 1, "services.app.resources.limits.gpu", "cpu, memory"),
         ("verify/paths", "/", "verify.paths", "app_header, model_header, path"),
         ("drain/preStop", 3, "drain.preStop", "grace_seconds, pre_stop_seconds"),
         ("versions/v1/ap", tag("app", "v1"), "versions.v1.ap", "app, model-service"),
@@ -97,8 +98,8 @@ def test_the_sample_is_accepted() -> None:
         ("services/app/health_path", "healthz", "services.app.health_path", "begins with /"),
         ("services/app/env", {"A": 1}, "services.app.env.A", "text"),
         ("services/app/env", {"a-b": "1"}, "services.app.env.a-b", "letters, digits and '_'"),
-        ("services/app/resources/limits/memory", "64MB", "services.app.resources.limits.memory", "a quantity"),
-        ("services/app/resources/limits/memory", "64Mi", "services.app.resources.requests.memory", "at most the limit of 64Mi"),
+        (f"{LIMITS}/memory", "64MB", "services.app.resources.limits.memory", "a quantity"),
+        (f"{LIMITS}/memory", "64Mi", "services.app.resources.requests.memory", "at most the limit"),
         # The rest.
         ("verify", {"app_header": "x"}, "verify.path", "the key path"),
         ("verify/path", "version", "verify.path", "begins with /"),
@@ -144,7 +145,9 @@ def test_an_unknown_key_gets_the_nearest_known_one() -> None:
     assert "did you mean replicas?" in str(problem)
 
 
-@pytest.mark.parametrize("path", ["consistentHash", "services/app/consistent_hash", "canary/consistentHash"])
+@pytest.mark.parametrize(
+    "path", ["consistentHash", "services/app/consistent_hash", "canary/consistentHash"]
+)
 def test_consistent_hash_gets_its_own_explanation(path: str) -> None:
     problems = [str(item) for item in spec.check(changed(path, {"httpCookie": {}}))]
     assert len(problems) == 1
@@ -153,7 +156,11 @@ def test_consistent_hash_gets_its_own_explanation(path: str) -> None:
 
 def test_all_problems_come_at_once() -> None:
     wrong = block(
-        stable="v9", canary={"version": "v2", "weight": 300}, name="No", extra=1, namespace="default"
+        stable="v9",
+        canary={"version": "v2", "weight": 300},
+        name="No",
+        extra=1,
+        namespace="default",
     )
     keys = {problem.key for problem in spec.check(wrong)}
     assert keys == {"stable", "canary.weight", "name", "extra", "namespace"}
@@ -206,7 +213,10 @@ def test_a_version_and_a_service_fit_into_one_name() -> None:
 
 def test_defaults() -> None:
     release, problems = spec.read(
-        block(canary=None, services={"app": {"port": 80, "entry": True}, "model-service": {"port": 81}})
+        block(
+            canary=None,
+            services={"app": {"port": 80, "entry": True}, "model-service": {"port": 81}},
+        )
     )
     assert problems == []
     assert release is not None

@@ -6,15 +6,22 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.release import live, names, objects, planning
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    live,
+    names,
+    objects,
+    planning,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.release.live import Live
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Canary
 from ansible_collections.roost.cluster.plugins.module_utils.release.three_way import Merged, merge
 from release_samples import resolved, tag
-from release_world import CONTEXT, Observed
+from release_world import CONTEXT, World
 from test_release_stages import run
 
-REPLICAS = {(service, version): 2 for service in ("app", "model-service") for version in ("v1", "v2")}
+REPLICAS = {
+    (service, version): 2 for service in ("app", "model-service") for version in ("v1", "v2")
+}
 
 
 def lived(stable: str = "v1", canary: tuple[str, int] | None = ("v2", 37), **other: Any) -> Live:
@@ -168,11 +175,11 @@ def test_a_version_that_nobody_knows_is_refused() -> None:
 # The same on a whole cluster.
 
 
-def weight_in(world: Observed) -> list[tuple[str, int]]:
+def weight_in(world: World) -> list[tuple[str, int]]:
     return live.weights_of(world.store["VirtualService digits/digits-gateway"])
 
 
-def move_weight(world: Observed, weight: int) -> None:
+def move_weight(world: World, weight: int) -> None:
     """What `kubectl edit` does."""
     route = world.store["VirtualService digits/digits-gateway"]
     route = copy.deepcopy(route)
@@ -183,7 +190,7 @@ def move_weight(world: Observed, weight: int) -> None:
 
 
 def test_a_second_run_while_the_canary_stands_at_37_changes_nothing() -> None:
-    world = Observed()
+    world = World()
     run(world, resolved())
     move_weight(world, 37)
     plan = planning.plan(resolved(), world, CONTEXT)
@@ -193,7 +200,7 @@ def test_a_second_run_while_the_canary_stands_at_37_changes_nothing() -> None:
 
 
 def test_an_edit_of_replicas_never_touches_a_weight_that_was_moved() -> None:
-    world = Observed()
+    world = World()
     run(world, resolved())
     move_weight(world, 37)
     steps = run(world, resolved(**with_replicas(3)))
@@ -211,7 +218,7 @@ def test_an_edit_of_replicas_never_touches_a_weight_that_was_moved() -> None:
 
 
 def test_an_edit_that_is_live_already_only_updates_the_record() -> None:
-    world = Observed()
+    world = World()
     run(world, resolved())
     move_weight(world, 37)
     (step,) = run(world, resolved(**AT[37]))
@@ -222,7 +229,7 @@ def test_an_edit_that_is_live_already_only_updates_the_record() -> None:
 
 def test_a_file_that_is_right_alone_and_wrong_with_the_cluster_is_refused() -> None:
     """v2 was promoted on the cluster, and the file makes it the canary."""
-    world = Observed()
+    world = World()
     run(world, resolved(**PROMOTED))
     annotations = world.store["VirtualService digits/digits-gateway"]["metadata"]["annotations"]
     annotations[names.RECORD_ANNOTATION] = objects.dumps(resolved(canary=None))

@@ -217,7 +217,7 @@ def waiting_pod(**state: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ({"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}, "ImagePullBackOff: not found"),
+        ({"waiting": {"reason": "ErrImagePull", "message": "no"}}, "ErrImagePull: no"),
         ({"waiting": {"reason": "CrashLoopBackOff"}}, "container app: CrashLoopBackOff"),
         ({"terminated": {"reason": "Error", "exitCode": 1}}, "Error with code 1"),
         ({"running": {}}, "runs, but is not ready (2 restarts)"),

@@ -1,0 +1,197 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (
+    KubernetesCluster,
+    Refused,
+    Unreachable,
+)
+
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "app", "namespace": "digits"},
+    "spec": {"ports": [{"port": 8080}]},
+}
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "digits"}}
+BIG = "x" * 70_000
+
+
+class Api(BaseHTTPRequestHandler):
+    """As much of an API server as the client needs."""
+
+    server: Any
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+    def answer(self, status: int, body: Any, kind: str = "application/json") -> None:
+        data = (body if isinstance(body, str) else json.dumps(body)).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        self.server.seen.append(("GET", self.path, None, dict(self.headers)))
+        if "/exec" in self.path:
+            self.execute()
+        elif self.path == "/api/v1/namespaces/digits/services/app":
+            self.answer(200, SERVICE)
+        elif self.path.startswith("/apis/apps/v1/namespaces/digits/deployments"):
+            self.answer(200, {"apiVersion": "apps/v1", "items": [{"metadata": {"name": "app-v1"}}]})
+        elif self.path == "/apis/networking.istio.io/v1":
+            self.answer(200, {"resources": [{"name": "gateways"}, {"name": "virtualservices"}]})
+        elif "/log" in self.path:
+            self.answer(200, "last line\n", "text/plain")
+        elif "peerauthentications" in self.path:
+            self.answer(404, "404 page not found", "text/plain")
+        else:
+            self.answer(404, {"message": "not found", "code": 404})
+
+    def do_PATCH(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.seen.append(("PATCH", self.path, body, dict(self.headers)))
+        if body["metadata"]["name"] == "bad":
+            self.answer(422, {"message": "spec.ports: Invalid value", "code": 422})
+        else:
+            self.answer(200, {**body, "metadata": {**body["metadata"], "uid": "1"}})
+
+    def execute(self) -> None:
+        """A WebSocket that carries standard output in two frames, and then the status."""
+        magic = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(magic.encode()).digest()).decode()
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", accept)
+        self.send_header("Sec-WebSocket-Protocol", "v4.channel.k8s.io")
+        self.end_headers()
+        failed = "pods/broken/" in self.path
+        status = (
+            {"status": "Failure", "message": "exit code 1"} if failed else {"status": "Success"}
+        )
+        frames = [(1, '{"a": '), (1, json.dumps(BIG) + "}"), (3, json.dumps(status))]
+        for channel, text in frames:
+            self.frame(2, bytes([channel]) + text.encode())
+        self.frame(8, b"")
+        self.close_connection = True
+
+    def frame(self, kind: int, data: bytes) -> None:
+        size = len(data)
+        head = bytes([0x80 | kind])
+        head += bytes([size]) if size < 126 else bytes([127]) + size.to_bytes(8, "big")
+        self.wfile.write(head + data)
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    api = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    api.seen = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=api.serve_forever, daemon=True)
+    thread.start()
+    yield api
+    api.shutdown()
+    api.server_close()
+
+
+def kubeconfig(folder: Path, port: int) -> str:
+    file = folder / "config"
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "u", "user": {"token": "secret"}}],
+    }
+    file.write_text(json.dumps(config), encoding="utf-8")
+    return str(file)
+
+
+@pytest.fixture
+def cluster(server: Any, tmp_path: Path) -> KubernetesCluster:
+    return KubernetesCluster(kubeconfig(tmp_path, server.server_port))
+
+
+def test_an_object_is_fetched(cluster: KubernetesCluster) -> None:
+    assert cluster.get(SERVICE) == SERVICE
+    assert cluster.get({**SERVICE, "metadata": {"name": "no", "namespace": "digits"}}) is None
+    assert cluster.get(NAMESPACE) is None
+
+
+def test_a_list_names_its_items_kind(cluster: KubernetesCluster, server: Any) -> None:
+    (item,) = cluster.list("Deployment", "digits", "a=b,c=d")
+    assert item == {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "app-v1"}}
+    assert server.seen[-1][1].endswith("?labelSelector=a%3Db%2Cc%3Dd")
+
+
+def test_a_kind_that_is_not_served_has_no_objects(cluster: KubernetesCluster) -> None:
+    assert cluster.list("PeerAuthentication", "digits") == []
+    assert cluster.serves("VirtualService") is True
+    assert cluster.serves("DestinationRule") is False
+    assert cluster.serves("PeerAuthentication") is False
+
+
+def test_a_dry_run_is_a_server_side_apply(cluster: KubernetesCluster, server: Any) -> None:
+    assert cluster.dry_run(SERVICE)["metadata"]["uid"] == "1"
+    method, path, body, headers = server.seen[-1]
+    assert (method, body) == ("PATCH", SERVICE)
+    assert path == (
+        "/api/v1/namespaces/digits/services/app?fieldManager=roost&force=true&dryRun=All"
+    )
+    assert headers["Content-Type"] == "application/apply-patch+yaml"
+    assert headers["authorization"] == "Bearer secret"
+
+
+def test_a_refusal_has_the_servers_words(cluster: KubernetesCluster) -> None:
+    with pytest.raises(Refused, match=r"422 spec\.ports: Invalid value") as refused:
+        cluster.dry_run({**SERVICE, "metadata": {"name": "bad", "namespace": "digits"}})
+    assert refused.value.status == 422
+
+
+def test_the_output_of_a_command_is_as_it_was_written(
+    cluster: KubernetesCluster, server: Any
+) -> None:
+    text = cluster.execute(
+        "digits", "app-1", "istio-proxy", ["pilot-agent", "request", "GET", "a?b=c"]
+    )
+    assert json.loads(text) == {"a": BIG}
+    _method, path, _body, headers = server.seen[-1]
+    assert path.startswith("/api/v1/namespaces/digits/pods/app-1/exec?container=istio-proxy")
+    assert path.endswith("command=pilot-agent&command=request&command=GET&command=a%3Fb%3Dc")
+    assert headers["authorization"] == "Bearer secret"
+
+
+def test_a_command_that_fails_is_told(cluster: KubernetesCluster) -> None:
+    with pytest.raises(Refused, match="exit code 1"):
+        cluster.execute("digits", "broken", "istio-proxy", ["false"])
+
+
+def test_the_log(cluster: KubernetesCluster) -> None:
+    assert cluster.log("digits", "app-1", "app", 5) == "last line\n"
+
+
+def test_no_kubeconfig(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match=r"no kubeconfig at .* run playbooks/cluster\.yml first"):
+        KubernetesCluster(str(tmp_path / "none"))
+
+
+def test_no_server(tmp_path: Path) -> None:
+    cluster = KubernetesCluster(kubeconfig(tmp_path, 1))
+    with pytest.raises(Unreachable, match="doesn't answer"):
+        cluster.get(SERVICE)
+    with pytest.raises(Refused, match="exec in app-1"):
+        cluster.execute("digits", "app-1", "istio-proxy", ["true"])
