@@ -11,10 +11,11 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from host.cluster_settings import REPOSITORY, Paths, Settings, cluster_name, recorded
+
+PLAYBOOK = "cluster, mesh and release"
 
 
 @dataclass
@@ -39,18 +40,16 @@ class Clock:
             sys.exit(code)
 
 
-def report(paths: Paths, settings: Settings, clock: Clock, reports: dict[str, Path]) -> None:
+def report(paths: Paths, settings: Settings, clock: Clock, timings: dict[str, Any]) -> None:
     """Where things are, what was measured, and where the time went."""
-    timings: dict[str, Any] = json.loads(reports["timings"].read_text())
     print("\nphase                              seconds")
     for name, seconds in clock.seconds.items():
         print(f"{name:34} {seconds:7.1f}")
-        if name == "cluster, mesh and release":
-            for play in timings["plays"]:
+        if name == PLAYBOOK:
+            for play in timings["phases"]:
                 print(f"  {play['name']:32} {play['seconds']:7.1f}")
     print(f"{'all':34} {sum(clock.seconds.values()):7.1f}")
-    if reports["split"].exists():
-        print(f"\nsplit       {reports['split'].read_text().strip()}")
+    print(f"\nsplit       {timings['results']['split']}")
     print(f"kubeconfig  {paths.kubeconfig}")
     print(f"app         http://127.0.0.1:{settings.http_port}/")
 
@@ -61,21 +60,19 @@ def main() -> int:
     if settings is None:
         print("make up: no settings recorded; run `host/settings.py record`", file=sys.stderr)
         return 2
-    reports = {name: paths.directory / f"{name}.last" for name in ("timings", "split")}
-    for old in reports.values():
-        old.unlink(missing_ok=True)
+    timings = paths.directory / "timings.json"
+    timings.unlink(missing_ok=True)
     clock = Clock(
         {
             **os.environ,
             "VAGRANT_DOTFILE_PATH": str(paths.vagrant),
-            "ROOST_TIMINGS": str(reports["timings"]),
-            "ROOST_SPLIT": str(reports["split"]),
+            "ROOST_TIMINGS": str(timings),
         }
     )
     clock.phase("bundle", [sys.executable, "-m", "bundle", "fill"])
     clock.phase("machines", ["vagrant", "up", "--no-provision"])
-    clock.phase("cluster, mesh and release", ["ansible-playbook", "playbooks/site.yml"])
-    report(paths, settings, clock, reports)
+    clock.phase(PLAYBOOK, ["ansible-playbook", "playbooks/site.yml"])
+    report(paths, settings, clock, json.loads(timings.read_text()))
     return 0
 
 

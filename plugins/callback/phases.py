@@ -219,7 +219,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._end_phase()
-        timings = self._timings.as_dict()
+        # What the playbook itself reports (ansible.builtin.set_stats) goes along.
+        timings = {**self._timings.as_dict(), "results": stats.custom.get("_run", {})}
         for line in ["", *table(timings)]:
             self._display.display(line)
         self._write(timings)
