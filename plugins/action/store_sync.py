@@ -199,8 +199,10 @@ class ActionModule(ActionBase):
         unpack = f"tar -x -m -f {name} -C {shlex.quote(staging)} --no-same-owner && rm -f {name}"
         done = self._low_level_execute_command(unpack)
         if done["rc"] != 0:
-            raise StateError(f"unpacking the blobs in {staging} ended with {done['rc']}: "
-                             f"{done['stderr'].strip() or done['stdout'].strip()}")
+            raise StateError(
+                f"unpacking the blobs in {staging} ended with {done['rc']}: "
+                f"{done['stderr'].strip() or done['stdout'].strip()}"
+            )
 
     def _stream_command(self, unpack: str) -> list[str | bytes]:
         """The command to stream into; none where the connection can't be streamed through."""
@@ -211,13 +213,20 @@ class ActionModule(ActionBase):
             return []  # a password would have to be typed by the connection plugin itself
         host = connection.get_option("host") or self._play_context.remote_addr
         built: list[str | bytes] = connection._build_command(
-            connection.get_option("ssh_executable"), "ssh",
-            "-T", "-o", "BatchMode=yes", host, f"exec {unpack}",
+            connection.get_option("ssh_executable"),
+            "ssh",
+            "-T",
+            "-o",
+            "BatchMode=yes",
+            host,
+            f"exec {unpack}",
         )
         return built
 
     def _tell(self, bundle: Contents) -> Any:
         def tell(digest: str) -> None:
-            self._display.vv(f"sending {bundle.owners[digest]}: {digest}, "
-                             f"{bundle.blobs[digest]} bytes")
+            self._display.vv(
+                f"sending {bundle.owners[digest]}: {digest}, {bundle.blobs[digest]} bytes"
+            )
+
         return tell

@@ -183,8 +183,10 @@ def main() -> None:
     except StateError as error:
         module.fail_json(msg=str(error), **report(outcome.done))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'this machine'}: {error.strerror or error}",
-                         **report(outcome.done))
+        module.fail_json(
+            msg=f"{error.filename or 'this machine'}: {error.strerror or error}",
+            **report(outcome.done),
+        )
     for note in node.notes:
         module.warn(note)
     module.exit_json(**report(outcome.planned))

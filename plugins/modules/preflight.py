@@ -134,23 +134,36 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.machine import 
 
 ARGUMENTS = {
     "supported_systems": {
-        "type": "dict", "default": {"debian": ["12", "13"], "ubuntu": ["22.04", "24.04"]},
+        "type": "dict",
+        "default": {"debian": ["12", "13"], "ubuntu": ["22.04", "24.04"]},
     },
     "min_memory_mb": {"type": "int", "default": 1700},
     "min_cpus": {"type": "int", "default": 1},
-    "disk": {"type": "list", "elements": "dict", "options": {
-        "path": {"type": "path", "required": True}, "min_mb": {"type": "int", "required": True},
-    }},
+    "disk": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "path": {"type": "path", "required": True},
+            "min_mb": {"type": "int", "required": True},
+        },
+    },
     "node_ip": {"type": "str"},
     "subnet": {"type": "str"},
     "pod_cidr": {"type": "str"},
     "service_cidr": {"type": "str"},
-    "ports": {"type": "list", "elements": "dict", "options": {
-        "port": {"type": "int", "required": True}, "by": {"type": "list", "elements": "str"},
-    }},
+    "ports": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "port": {"type": "int", "required": True},
+            "by": {"type": "list", "elements": "str"},
+        },
+    },
     "firewall_ports": {"type": "list", "elements": "str"},
     "kernel_modules": {
-        "type": "list", "elements": "str", "default": ["overlay", "br_netfilter"],
+        "type": "list",
+        "elements": "str",
+        "default": ["overlay", "br_netfilter"],
     },
     "swap": {"type": "str", "choices": ["off", "fail", "ignore"], "default": "off"},
     "min_inotify_instances": {"type": "int", "default": 0},

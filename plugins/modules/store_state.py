@@ -131,22 +131,31 @@ def run_look(params: dict[str, Any], check: bool) -> dict[str, Any]:
     root = Path(params["root"])
     staging = Path(params["staging"] or root / "staging")
     blobs = {blob["digest"]: blob["size"] for blob in params["blobs"]}
-    seen = look(root, staging, blobs,
-                {link["path"]: link["content"] for link in params["links"]}, check)
+    seen = look(
+        root, staging, blobs, {link["path"]: link["content"] for link in params["links"]}, check
+    )
     if seen.missing:
         require_space(root, sum(int(blob["size"]) for blob in seen.missing))
         if not check:
             make_staging(staging, *owner_ids(params["owner"]))
-    return {"changed": False, "missing": seen.missing, "staged": seen.staged, "links": seen.links,
-            "staging": str(staging)}
+    return {
+        "changed": False,
+        "missing": seen.missing,
+        "staged": seen.staged,
+        "links": seen.links,
+        "staging": str(staging),
+    }
 
 
 def run_commit(params: dict[str, Any]) -> dict[str, Any]:
     root = Path(params["root"])
     staging = Path(params["staging"] or root / "staging")
     blobs, links = commit(
-        root, staging, {blob["digest"]: blob["size"] for blob in params["blobs"]},
-        {link["path"]: link["content"] for link in params["links"]})
+        root,
+        staging,
+        {blob["digest"]: blob["size"] for blob in params["blobs"]},
+        {link["path"]: link["content"] for link in params["links"]},
+    )
     return {"changed": bool(blobs or links), "blobs_written": blobs, "links_written": links}
 
 
@@ -168,8 +177,11 @@ def main() -> None:
         if module.params["phase"] == "look":
             answer = run_look(module.params, module.check_mode)
         elif module.check_mode:
-            answer = {"changed": bool(module.params["blobs"] or module.params["links"]),
-                      "blobs_written": 0, "links_written": 0}
+            answer = {
+                "changed": bool(module.params["blobs"] or module.params["links"]),
+                "blobs_written": 0,
+                "links_written": 0,
+            }
         else:
             with node_lock(Node()):
                 answer = run_commit(module.params)

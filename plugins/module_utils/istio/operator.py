@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import merged
+from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
+    HISTOGRAM_BUCKETS,
+    histogram_annotation,
+)
 
 HTTP_PORT = 8080
 HTTPS_PORT = 8443
@@ -46,7 +50,9 @@ def operator(values: Mapping[str, Any]) -> dict[str, Any]:
         "replicaCount": values["gateway_replicas"],
         "resources": _requests("50m", "96Mi", "512Mi"),
         "affinity": SPREAD,
-        "podAnnotations": values["gateway_annotations"],
+        # Latency is judged at the gateway too, so its buckets are the release's.
+        "podAnnotations": {HISTOGRAM_BUCKETS: histogram_annotation()}
+        | values["gateway_annotations"],
         "service": {
             "type": "NodePort",
             "ports": [

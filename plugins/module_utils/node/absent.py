@@ -31,8 +31,11 @@ def plan_absent(path: str, seen: PathLook, mount: bool) -> list[str]:
 
 
 def absent_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
-    made = {item["path"] for kind in ("directories", "files", "links", "binaries")
-            for item in wanted.get(kind) or []}
+    made = {
+        item["path"]
+        for kind in ("directories", "files", "links", "binaries")
+        for item in wanted.get(kind) or []
+    }
     steps = []
     for path in wanted["absent"]:
         if path in made:
@@ -41,8 +44,15 @@ def absent_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
         seen = look(place)
         reasons = plan_absent(path, seen, os.path.ismount(place))
         if reasons:
-            steps.append(Step(path, reasons[0], partial(remove, place), before=f"a {seen.kind}\n",
-                              changes=(path,)))
+            steps.append(
+                Step(
+                    path,
+                    reasons[0],
+                    partial(remove, place),
+                    before=f"a {seen.kind}\n",
+                    changes=(path,),
+                )
+            )
     return steps
 
 

@@ -58,14 +58,22 @@ def binary_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
         same = installed == item["sha256"]
         if not same and not (source.registry or source.store):
             raise StateError(f"{item['path']}: binaries need registry or store to come from")
-        act = partial(to_have.give, path) if same else partial(
-            _install, source, item, path, to_have, cache)
-        steps.append(Step(
-            item["path"], "; ".join(reasons), act,
-            before=f"sha256 {installed}\n" if installed else "",
-            after=f"sha256 {item['sha256']}\n",
-            changes=() if same else (item["path"],), batch="" if same else "fetch",
-        ))
+        act = (
+            partial(to_have.give, path)
+            if same
+            else partial(_install, source, item, path, to_have, cache)
+        )
+        steps.append(
+            Step(
+                item["path"],
+                "; ".join(reasons),
+                act,
+                before=f"sha256 {installed}\n" if installed else "",
+                after=f"sha256 {item['sha256']}\n",
+                changes=() if same else (item["path"],),
+                batch="" if same else "fetch",
+            )
+        )
     if not node.check:
         cache.save()
     return steps

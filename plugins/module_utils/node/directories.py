@@ -39,10 +39,15 @@ def directory_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Ste
         to_have, seen = rights(item, 0o755), look(path)
         reasons = plan_directory(item["path"], seen, to_have)
         if reasons:
-            steps.append(Step(
-                item["path"], "; ".join(reasons), partial(make_directory, path, to_have),
-                before="" if seen.kind == "missing" else listing(seen), after=promised(to_have),
-            ))
+            steps.append(
+                Step(
+                    item["path"],
+                    "; ".join(reasons),
+                    partial(make_directory, path, to_have),
+                    before="" if seen.kind == "missing" else listing(seen),
+                    after=promised(to_have),
+                )
+            )
     return steps
 
 

@@ -86,7 +86,12 @@ def _from_registry(address: str, timeout: float) -> Iterator[bytes]:
 
 
 def install(
-    source: Source, repository: str, blob: str, sha256: str, path: Path, wanted: Rights,
+    source: Source,
+    repository: str,
+    blob: str,
+    sha256: str,
+    path: Path,
+    wanted: Rights,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Fetch a gzip-compressed blob, check both digests, put the file in place."""
@@ -118,7 +123,7 @@ def _fetch(
                 unpacked.update(data)
                 target.write(data)
             flush(target)
-        _compare(f"{path}: blob {blob}", blob[len("sha256:"):], packed.hexdigest())
+        _compare(f"{path}: blob {blob}", blob[len("sha256:") :], packed.hexdigest())
         _compare(f"{path}: file in blob {blob}", sha256, unpacked.hexdigest())
         wanted.give(new)
     except BaseException:

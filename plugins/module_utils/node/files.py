@@ -67,11 +67,19 @@ def _file_step(item: dict[str, Any], node: Node) -> Step | None:
     if not reasons:
         return None
     if seen.kind == "file" and seen.content == content:
-        return Step(item["path"], "; ".join(reasons), partial(to_have.give, path),
-                    before=listing(seen), after=promised(to_have))
+        return Step(
+            item["path"],
+            "; ".join(reasons),
+            partial(to_have.give, path),
+            before=listing(seen),
+            after=promised(to_have),
+        )
     act = partial(atomic_write, node, path, content, to_have, item.get("validate"))
     return Step(
-        item["path"], "; ".join(reasons), act,
-        before=shown(seen.content, secret), after=HIDDEN_NEW if secret else shown(content),
+        item["path"],
+        "; ".join(reasons),
+        act,
+        before=shown(seen.content, secret),
+        after=HIDDEN_NEW if secret else shown(content),
         changes=(item["path"],),
     )

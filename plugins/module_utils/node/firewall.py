@@ -76,7 +76,10 @@ def closing_rules(text: str) -> list[str]:
         words = line.split()
         if words[:3] == ["-P", "INPUT", "DROP"]:
             found.append("iptables chain INPUT with policy DROP")
-        elif words[:2] == ["-A", "INPUT"] and {"DROP", "REJECT"} & set(words) \
-                and not any(ours in line for ours in _OURS):
+        elif (
+            words[:2] == ["-A", "INPUT"]
+            and {"DROP", "REJECT"} & set(words)
+            and not any(ours in line for ours in _OURS)
+        ):
             found.append("iptables chain INPUT with a rule that refuses packets")
     return found

@@ -53,8 +53,11 @@ def look_modules(node: Node, names: Iterable[str]) -> ModulesLook:
     builtin = _listed(node.read(f"/lib/modules/{release}/modules.builtin"))
     loadable = _listed(node.read(f"/lib/modules/{release}/modules.dep"))
     present = {
-        name for name in map(canonical, names)
-        if name in loaded or name in builtin or node.at(f"/sys/module/{name}").exists()
+        name
+        for name in map(canonical, names)
+        if name in loaded
+        or name in builtin
+        or node.at(f"/sys/module/{name}").exists()
         or _evident(node, name)
     }
     return ModulesLook(frozenset(present), frozenset(loadable), node.read(PERSISTED) or "")
@@ -91,17 +94,31 @@ def module_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
     names = wanted["kernel_modules"]
     seen = look_modules(node, names)
     steps = [
-        Step(f"kernel module {name}", "not loaded", partial(load, node, name),
-             before="not loaded\n", after="loaded\n")
+        Step(
+            f"kernel module {name}",
+            "not loaded",
+            partial(load, node, name),
+            before="not loaded\n",
+            after="loaded\n",
+        )
         for name in plan_modules(names, seen)
     ]
     content = persisted_text(names)
     if look(node.at(PERSISTED)).kind == "missing" or seen.persisted != content:
         why = explain(seen.persisted, content) if seen.persisted else "missing"
-        write = partial(atomic_write, node, node.at(PERSISTED), content.encode(),
-                        Rights(0o644, None, None))
-        steps.append(Step(PERSISTED, why, write, before=seen.persisted,
-                          after=shown(content.encode()), changes=(PERSISTED,)))
+        write = partial(
+            atomic_write, node, node.at(PERSISTED), content.encode(), Rights(0o644, None, None)
+        )
+        steps.append(
+            Step(
+                PERSISTED,
+                why,
+                write,
+                before=seen.persisted,
+                after=shown(content.encode()),
+                changes=(PERSISTED,),
+            )
+        )
     return steps
 
 

@@ -38,11 +38,16 @@ def link_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
         seen = look(path)
         reasons = plan_link(item["path"], seen, target)
         if reasons:
-            steps.append(Step(
-                item["path"], "; ".join(reasons), partial(make_link, path, target),
-                before=f"→ {seen.target}\n" if seen.target else "", after=f"→ {target}\n",
-                changes=(item["path"],),
-            ))
+            steps.append(
+                Step(
+                    item["path"],
+                    "; ".join(reasons),
+                    partial(make_link, path, target),
+                    before=f"→ {seen.target}\n" if seen.target else "",
+                    after=f"→ {target}\n",
+                    changes=(item["path"],),
+                )
+            )
     return steps
 
 

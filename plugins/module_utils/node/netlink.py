@@ -48,20 +48,20 @@ def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
         length, kind, _flags, _sequence, _process = HEADER.unpack_from(data)
         if length < HEADER.size:
             return
-        yield kind, data[HEADER.size:length]
-        data = data[(length + 3) & ~3:]
+        yield kind, data[HEADER.size : length]
+        data = data[(length + 3) & ~3 :]
 
 
 def parse_address(body: bytes) -> tuple[int, str, int]:
     """Interface index, address and prefix length in one message."""
     _family, prefix, _flags, _scope, index = ADDRESS.unpack_from(body)
-    attributes, rest = {}, body[ADDRESS.size:]
+    attributes, rest = {}, body[ADDRESS.size :]
     while len(rest) >= ATTRIBUTE.size:
         length, kind = ATTRIBUTE.unpack_from(rest)
         if length < ATTRIBUTE.size:
             break
-        attributes[kind] = rest[ATTRIBUTE.size:length]
-        rest = rest[(length + 3) & ~3:]
+        attributes[kind] = rest[ATTRIBUTE.size : length]
+        rest = rest[(length + 3) & ~3 :]
     # On a point-to-point link IFA_ADDRESS is the other end's.
     address = attributes.get(IFA_LOCAL) or attributes.get(IFA_ADDRESS) or b""
     return index, socket.inet_ntoa(address) if len(address) == 4 else "", prefix

@@ -6,8 +6,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 class QuietModule(AnsibleModule):
-    """A module whose call is not written to the machine's journal: it may hold secrets, or be long.
-    """
+    """A module whose call isn't written to the journal: it may hold secrets, or be long."""
 
     def _log_invocation(self) -> None:
         return

@@ -26,8 +26,12 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.systemd import 
     unit_name,
 )
 
-UNIT_FOLDERS = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/",
-                "/usr/local/lib/systemd/system/")
+UNIT_FOLDERS = (
+    "/etc/systemd/system/",
+    "/usr/lib/systemd/system/",
+    "/lib/systemd/system/",
+    "/usr/local/lib/systemd/system/",
+)
 DEFAULT_TIMEOUT = 30
 
 
@@ -48,7 +52,9 @@ def restart_paths(service: Mapping[str, Any], managed: Collection[str]) -> list[
 
 
 def plan_restart(
-    seen: UnitLook, paths: Collection[str], changing: Collection[str],
+    seen: UnitLook,
+    paths: Collection[str],
+    changing: Collection[str],
     changed_at: Mapping[str, float],
 ) -> str:
     """Why a running service has to be restarted; empty where it needn't be."""
@@ -58,8 +64,11 @@ def plan_restart(
     if now:
         return f"{', '.join(now)} changed"
     # A run killed between a write and its restart leaves a process older than its files.
-    late = [path for path in paths
-            if seen.started is not None and changed_at.get(path, 0) > seen.started]
+    late = [
+        path
+        for path in paths
+        if seen.started is not None and changed_at.get(path, 0) > seen.started
+    ]
     return f"{', '.join(late)} changed after it was started, in an earlier run" if late else ""
 
 
@@ -107,8 +116,11 @@ def service_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]
 
 
 def _steps(wanted: Wanted, node: Node, planned: list[Step], phase: str) -> list[Step]:
-    chosen = [item for item in wanted["services"]
-              if (item.get("state") == "stopped") == (phase == "stopped")]
+    chosen = [
+        item
+        for item in wanted["services"]
+        if (item.get("state") == "stopped") == (phase == "stopped")
+    ]
     if not chosen:
         return []
     systemd, changing = Systemd(node), changed_paths(planned)
@@ -144,8 +156,13 @@ def _step(service: Mapping[str, Any], verb: str, why: str, seen: UnitLook, node:
     name = unit_name(service["name"])
     after = {"enable": "enabled", "disable": "disabled", "stop": "stopped"}.get(verb, "started")
     before = seen.file_state if verb in ("enable", "disable") else seen.state
-    return Step(name, f"{verb}: {why}", partial(_do, service, verb, node),
-                before=f"{before}\n", after=f"{after}{' again' if verb == 'restart' else ''}\n")
+    return Step(
+        name,
+        f"{verb}: {why}",
+        partial(_do, service, verb, node),
+        before=f"{before}\n",
+        after=f"{after}{' again' if verb == 'restart' else ''}\n",
+    )
 
 
 def _do(service: Mapping[str, Any], verb: str, node: Node) -> None:

@@ -16,8 +16,10 @@ def _must(kind: str) -> Spec:
 
 
 RIGHTS: Spec = {
-    "path": _must("path"), "mode": {"type": "raw"},
-    "owner": {"type": "str"}, "group": {"type": "str"},
+    "path": _must("path"),
+    "mode": {"type": "raw"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
 }
 READY: Spec = {
     "unix": {"type": "path"},
@@ -30,15 +32,25 @@ READY: Spec = {
 ARGUMENTS: Spec = {
     "registry": {"type": "str"},
     "store": {"type": "path"},
-    "binaries": _each({
-        **RIGHTS, "name": _must("str"), "repository": _must("str"), "blob": _must("str"),
-        "sha256": _must("str"), "mode": {"type": "raw", "default": "0755"},
-    }),
+    "binaries": _each(
+        {
+            **RIGHTS,
+            "name": _must("str"),
+            "repository": _must("str"),
+            "blob": _must("str"),
+            "sha256": _must("str"),
+            "mode": {"type": "raw", "default": "0755"},
+        }
+    ),
     "directories": _each(RIGHTS),
-    "files": _each({
-        **RIGHTS, "content": _must("str"), "validate": {"type": "list", "elements": "str"},
-        "secret": {"type": "bool", "default": False, "no_log": False},
-    }),
+    "files": _each(
+        {
+            **RIGHTS,
+            "content": _must("str"),
+            "validate": {"type": "list", "elements": "str"},
+            "secret": {"type": "bool", "default": False, "no_log": False},
+        }
+    ),
     "links": _each({"path": _must("path"), "target": _must("str")}),
     "absent": {"type": "list", "elements": "path"},
     "kernel_modules": {"type": "list", "elements": "str"},
@@ -46,11 +58,13 @@ ARGUMENTS: Spec = {
     "sysctls_check": {"type": "dict"},
     "swap": {"type": "str", "choices": ["off", "fail", "ignore"]},
     "hosts_entries": {"type": "dict"},
-    "services": _each({
-        "name": _must("str"),
-        "enabled": {"type": "bool"},
-        "state": {"type": "str", "choices": ["started", "stopped"]},
-        "restart_on": {"type": "list", "elements": "path"},
-        "ready": {"type": "dict", "options": READY},
-    }),
+    "services": _each(
+        {
+            "name": _must("str"),
+            "enabled": {"type": "bool"},
+            "state": {"type": "str", "choices": ["started", "stopped"]},
+            "restart_on": {"type": "list", "elements": "path"},
+            "ready": {"type": "dict", "options": READY},
+        }
+    ),
 }

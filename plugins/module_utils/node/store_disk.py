@@ -86,8 +86,11 @@ def _is_whole(path: Path, digest: str, size: int) -> bool:
         found = path.lstat()
     except FileNotFoundError:
         return False
-    return (stat.S_ISREG(found.st_mode) and found.st_size == size
-            and f"sha256:{sha256_of(path)}" == digest)
+    return (
+        stat.S_ISREG(found.st_mode)
+        and found.st_size == size
+        and f"sha256:{sha256_of(path)}" == digest
+    )
 
 
 def _clear(staging: Path, keep: set[str]) -> None:
@@ -116,8 +119,10 @@ def require_space(root: Path, needed: int) -> None:
     free = free_mb(root)
     wanted = needed // (1 << 20) + SPARE_MB
     if free < wanted:
-        raise StateError(f"{root}: {free} MiB are free, {wanted} MiB are needed for the bundle's "
-                         f"missing blobs: free {wanted - free} MiB")
+        raise StateError(
+            f"{root}: {free} MiB are free, {wanted} MiB are needed for the bundle's "
+            f"missing blobs: free {wanted - free} MiB"
+        )
 
 
 def make_staging(staging: Path, uid: int, gid: int) -> None:
@@ -141,7 +146,9 @@ def commit(
         os.chown(staging, os.geteuid(), os.getegid())  # nobody else writes there any more
     cache = DigestCache(root / STATE)
     waiting = [
-        digest for digest, size in blobs.items() if (staging / digest[7:]).exists()
+        digest
+        for digest, size in blobs.items()
+        if (staging / digest[7:]).exists()
         or _blob_reason(root / blob_path(digest), digest, size, cache)
     ]
     with ThreadPoolExecutor(PARALLEL) as pool:

@@ -70,8 +70,10 @@ def contents(
     """Everything that the store needs to serve the components of these names, or all of them."""
     unknown = sorted(set(names or []) - set(components))
     if unknown:
-        raise StateError(f"the lock has no component {', '.join(unknown)}; it has "
-                         f"{', '.join(sorted(components))}")
+        raise StateError(
+            f"the lock has no component {', '.join(unknown)}; it has "
+            f"{', '.join(sorted(components))}"
+        )
     found = Contents()
     for name, component in components.items():
         if names is None or name in names:
@@ -88,17 +90,22 @@ def _component(store: Path, name: str, component: Mapping[str, Any], found: Cont
     try:
         live = (store / REGISTRY / tags / "current/link").read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        raise StateError(f"{name}: {repository}:{tag} is not in {store}: run "
-                         f"`python -m bundle fill {name}`") from None
+        raise StateError(
+            f"{name}: {repository}:{tag} is not in {store}: run `python -m bundle fill {name}`"
+        ) from None
     if live != digest:
-        raise StateError(f"{name}: {repository}:{tag} in {store} is {live}, but the lock says "
-                         f"{digest}: run `python -m bundle fill {name}`")
+        raise StateError(
+            f"{name}: {repository}:{tag} in {store} is {live}, but the lock says "
+            f"{digest}: run `python -m bundle fill {name}`"
+        )
     _link(found, f"{tags}/current/link", digest)
     _link(found, f"{tags}/index/{_folder(digest)}/link", digest)
     _manifest(store, name, base, digest, found)
     if component["kind"] == "file" and component.get("blob") not in found.blobs:
-        raise StateError(f"{name}: the lock says that its file is {component.get('blob')}, but its "
-                         f"manifest {digest} does not name it: run `python -m bundle fill {name}`")
+        raise StateError(
+            f"{name}: the lock says that its file is {component.get('blob')}, but its "
+            f"manifest {digest} does not name it: run `python -m bundle fill {name}`"
+        )
 
 
 def _manifest(store: Path, name: str, base: str, digest: str, found: Contents) -> None:
@@ -108,8 +115,11 @@ def _manifest(store: Path, name: str, base: str, digest: str, found: Contents) -
     manifest = _read_manifest(store, name, digest)
     if "manifests" in manifest:
         # A store may hold some platforms of an image only.
-        below = [one["digest"] for one in manifest["manifests"]
-                 if (store / blob_path(one["digest"])).exists()]
+        below = [
+            one["digest"]
+            for one in manifest["manifests"]
+            if (store / blob_path(one["digest"])).exists()
+        ]
         if not below:
             raise StateError(f"{name}: the store holds the index {digest}, and no image of it")
         for child in below:
@@ -124,8 +134,10 @@ def _manifest(store: Path, name: str, base: str, digest: str, found: Contents) -
 def _read_manifest(store: Path, name: str, digest: str) -> dict[str, Any]:
     data = (store / blob_path(digest)).read_bytes()
     if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
-        raise StateError(f"{name}: the manifest {digest} in {store} is corrupt: run "
-                         f"`python -m bundle fill {name}`")
+        raise StateError(
+            f"{name}: the manifest {digest} in {store} is corrupt: run "
+            f"`python -m bundle fill {name}`"
+        )
     manifest: dict[str, Any] = json.loads(data)
     return manifest
 
@@ -140,11 +152,14 @@ def _blob(store: Path, name: str, digest: str, size: int | None, found: Contents
     try:
         stored = (store / blob_path(digest)).stat().st_size
     except FileNotFoundError:
-        raise StateError(f"{name}: the store {store} lacks the blob {digest}: run "
-                         f"`python -m bundle fill {name}`") from None
+        raise StateError(
+            f"{name}: the store {store} lacks the blob {digest}: run `python -m bundle fill {name}`"
+        ) from None
     if size is not None and size != stored:
-        raise StateError(f"{name}: the blob {digest} has {stored} bytes in {store}, its manifest "
-                         f"says {size}: run `python -m bundle fill {name}`")
+        raise StateError(
+            f"{name}: the blob {digest} has {stored} bytes in {store}, its manifest "
+            f"says {size}: run `python -m bundle fill {name}`"
+        )
     found.blobs[digest] = stored
     found.owners.setdefault(digest, name)
 
@@ -165,8 +180,11 @@ def blame(store: Path, bundle: Contents, message: str) -> str:
             continue
         name = bundle.owners.get(digest, digest)
         whole = f"sha256:{sha256_of(store / blob_path(digest))}" == digest
-        told.append(f"{name}: the bundle's own copy is whole: run the same again" if whole else
-                    f"{name}: the bundle's own copy is corrupt: run `python -m bundle fill {name}`")
+        told.append(
+            f"{name}: the bundle's own copy is whole: run the same again"
+            if whole
+            else f"{name}: the bundle's own copy is corrupt: run `python -m bundle fill {name}`"
+        )
     return "\n".join([message, *dict.fromkeys(told)])
 
 
@@ -180,13 +198,22 @@ def told_changes(bundle: Contents, seen: Mapping[str, Any]) -> list[dict[str, st
         size = sum(int(blob["size"]) for blob in blobs) / (1 << 20)
         count = "1 blob" if len(blobs) == 1 else f"{len(blobs)} blobs"
         reasons = ", ".join(dict.fromkeys(str(blob["why"]) for blob in blobs))
-        changes.append({"what": f"bundle component {name}", "why": f"{count}, {size:.1f} MiB: "
-                                                                   f"{reasons}"})
+        changes.append(
+            {"what": f"bundle component {name}", "why": f"{count}, {size:.1f} MiB: {reasons}"}
+        )
     if seen["staged"]:
-        changes.append({"what": "registry store",
-                        "why": f"{len(seen['staged'])} blobs were sent by an earlier run"})
+        changes.append(
+            {
+                "what": "registry store",
+                "why": f"{len(seen['staged'])} blobs were sent by an earlier run",
+            }
+        )
     if seen["links"] and not seen["missing"]:
         first = seen["links"][0]
-        changes.append({"what": "registry store", "why": f"{len(seen['links'])} links, the first "
-                                                         f"is {first['path']}: {first['why']}"})
+        changes.append(
+            {
+                "what": "registry store",
+                "why": f"{len(seen['links'])} links, the first is {first['path']}: {first['why']}",
+            }
+        )
     return changes

@@ -42,7 +42,7 @@ class Pipe:
                 self._stalled = True
                 raise Stalled
             with suppress(BlockingIOError):
-                rest = rest[os.write(self._handle, rest):]
+                rest = rest[os.write(self._handle, rest) :]
         return len(data)
 
 
@@ -59,17 +59,25 @@ def write_tar(
             try:
                 with place.open("rb") as source:
                     if os.fstat(source.fileno()).st_size != size:
-                        raise StateError(f"{owners.get(digest, digest)}: the blob {digest} has "
-                                         f"changed while it was sent: {place}")
+                        raise StateError(
+                            f"{owners.get(digest, digest)}: the blob {digest} has "
+                            f"changed while it was sent: {place}"
+                        )
                     tar.addfile(entry, source)
             except FileNotFoundError:
-                raise StateError(f"{owners.get(digest, digest)}: the blob {digest} is no longer in "
-                                 f"the store: {place}") from None
+                raise StateError(
+                    f"{owners.get(digest, digest)}: the blob {digest} is no longer in "
+                    f"the store: {place}"
+                ) from None
 
 
 def send(
-    argv: Sequence[str | bytes], store: Path, blobs: Mapping[str, int],
-    owners: Mapping[str, str], patience: float, tell: Tell = lambda digest: None,
+    argv: Sequence[str | bytes],
+    store: Path,
+    blobs: Mapping[str, int],
+    owners: Mapping[str, str],
+    patience: float,
+    tell: Tell = lambda digest: None,
 ) -> None:
     """Stream blobs into a command that unpacks a tar from its standard input."""
     at = [""]
@@ -100,7 +108,8 @@ def send(
             name = owners.get(at[0], "")
             raise StateError(
                 f"sending the blob {at[0]} ({name}): {trouble or 'the other end refused it'}; "
-                f"it ended with {rc}: {last[-2000:] or 'it printed nothing'}")
+                f"it ended with {rc}: {last[-2000:] or 'it printed nothing'}"
+            )
 
 
 def _end(process: subprocess.Popen[bytes], patience: float) -> int:

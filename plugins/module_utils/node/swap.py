@@ -50,16 +50,30 @@ def swap_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
         return []
     steps = []
     if active:
-        steps.append(Step("swap", f"on: {', '.join(active)}", partial(turn_off, node),
-                          before="".join(f"{name}\n" for name in active)))
+        steps.append(
+            Step(
+                "swap",
+                f"on: {', '.join(active)}",
+                partial(turn_off, node),
+                before="".join(f"{name}\n" for name in active),
+            )
+        )
     before = node.read(FSTAB) or ""
     after = without_swap(before)
     if after != before:
         mode = node.at(FSTAB).stat().st_mode & 0o7777
         data = after.encode("utf-8", "surrogateescape")
         act = partial(atomic_write, node, node.at(FSTAB), data, Rights(mode, None, None))
-        steps.append(Step(FSTAB, f"swap comes back at the next start: {explain(before, after)}",
-                          act, before=before, after=after, changes=(FSTAB,)))
+        steps.append(
+            Step(
+                FSTAB,
+                f"swap comes back at the next start: {explain(before, after)}",
+                act,
+                before=before,
+                after=after,
+                changes=(FSTAB,),
+            )
+        )
     return steps
 
 

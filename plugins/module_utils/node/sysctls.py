@@ -52,7 +52,8 @@ def plan_sysctls(
     """Key, found and expected of each setting that differs."""
     return [
         (key, "missing" if live[key] is None else str(live[key]), normal(value))
-        for key, value in wanted.items() if live[key] != normal(value)
+        for key, value in wanted.items()
+        if live[key] != normal(value)
     ]
 
 
@@ -84,17 +85,24 @@ def persisted_text(wanted: Mapping[str, Any]) -> str:
 def sysctl_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
     settings = wanted["sysctls"]
     steps = [
-        Step(f"sysctl {key}", f"{found} → {expected}", partial(write, node, key, expected),
-             before=f"{key} = {found}\n", after=f"{key} = {expected}\n")
+        Step(
+            f"sysctl {key}",
+            f"{found} → {expected}",
+            partial(write, node, key, expected),
+            before=f"{key} = {found}\n",
+            after=f"{key} = {expected}\n",
+        )
         for key, found, expected in plan_sysctls(settings, look_sysctls(node, settings))
     ]
     before, content = node.read(PERSISTED), persisted_text(settings)
     if before != content:
         why = "missing" if before is None else explain(before, content)
-        act = partial(atomic_write, node, node.at(PERSISTED), content.encode(),
-                      Rights(0o644, None, None))
-        steps.append(Step(PERSISTED, why, act, before=before or "", after=content,
-                          changes=(PERSISTED,)))
+        act = partial(
+            atomic_write, node, node.at(PERSISTED), content.encode(), Rights(0o644, None, None)
+        )
+        steps.append(
+            Step(PERSISTED, why, act, before=before or "", after=content, changes=(PERSISTED,))
+        )
     return steps
 
 
@@ -108,7 +116,8 @@ def check_only(wanted: Wanted, node: Node) -> None:
     if not wrong:
         return
     told = (
-        "kernel settings that this machine has to be given from outside: " + "; ".join(wrong)
+        "kernel settings that this machine has to be given from outside: "
+        + "; ".join(wrong)
         + ": set them with sysctl -w on the machine itself (for a container node: on the "
         "machine that carries it)"
     )

@@ -13,8 +13,15 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
 )
 
 PROPERTIES = (
-    "LoadState", "ActiveState", "SubState", "Result", "UnitFileState", "NeedDaemonReload",
-    "NRestarts", "ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "UnitFileState",
+    "NeedDaemonReload",
+    "NRestarts",
+    "ExecMainStartTimestampMonotonic",
+    "ActiveEnterTimestampMonotonic",
 )
 RUNNING = ("active", "reloading", "refreshing", "activating")
 # Enabling these says nothing more: they start with what needs them, or are made at each start.
@@ -53,7 +60,8 @@ def parse_show(name: str, text: str, offset: float) -> UnitLook:
     """One block of `systemctl show`; offset is the wall clock minus the monotonic one."""
     fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     micros = int(fields.get("ExecMainStartTimestampMonotonic") or 0) or int(
-        fields.get("ActiveEnterTimestampMonotonic") or 0)
+        fields.get("ActiveEnterTimestampMonotonic") or 0
+    )
     active = fields.get("ActiveState", "inactive")
     return UnitLook(
         name=name,
@@ -102,8 +110,13 @@ class Systemd:
             raise StateError(f"{name}: {command_failure(argv, done)}{self.evidence(name)}")
 
     def journal(self, name: str, lines: int = 15) -> str:
-        argv = ["journalctl", "--no-pager", "--output=short-iso", f"--lines={lines}",
-                f"--unit={name}"]
+        argv = [
+            "journalctl",
+            "--no-pager",
+            "--output=short-iso",
+            f"--lines={lines}",
+            f"--unit={name}",
+        ]
         done = self.node.run(argv, 30)
         return done.out.rstrip() if done.rc == 0 else f"(no journal: {command_failure(argv, done)})"
 
@@ -113,5 +126,7 @@ class Systemd:
             seen = self.one(name)
         except StateError:
             return ""
-        return (f"\n{name} is {seen.state}, result {seen.result}, {seen.restarts} restarts; "
-                f"its last journal lines:\n{self.journal(name)}")
+        return (
+            f"\n{name} is {seen.state}, result {seen.result}, {seen.restarts} restarts; "
+            f"its last journal lines:\n{self.journal(name)}"
+        )

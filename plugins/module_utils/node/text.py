@@ -15,7 +15,8 @@ def explain(before: str, after: str) -> str:
     if old == new:
         return "only the line ends differ"
     edits = [
-        edit for edit in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+        edit
+        for edit in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
         if edit[0] != "equal"
     ]
     told = [_edit(old[a:b], new[c:d]) for _, a, b, c, d in edits]
@@ -52,10 +53,10 @@ def with_block(text: str, body: str, name: str = "roost") -> str:
     begin, end = f"# BEGIN {name}", f"# END {name}"
     lines = text.splitlines()
     block = [begin, *body.splitlines(), end] if body else []
-    if begin in lines and end in lines[lines.index(begin):]:
+    if begin in lines and end in lines[lines.index(begin) :]:
         first = lines.index(begin)
         last = lines.index(end, first)
-        lines[first:last + 1] = block
+        lines[first : last + 1] = block
     else:
         lines += block
     return "".join(f"{line}\n" for line in lines)

@@ -176,8 +176,9 @@ def _judge(node: Node, path: Path, new: Path, validate: Sequence[str]) -> None:
     argv = [word.replace("{path}", str(new)) for word in validate]
     done = node.run(argv, 60)
     if done.rc != 0:
-        raise StateError(f"{path}: the new content is refused, the old is kept: "
-                         f"{command_failure(argv, done)}")
+        raise StateError(
+            f"{path}: the new content is refused, the old is kept: {command_failure(argv, done)}"
+        )
 
 
 @contextmanager

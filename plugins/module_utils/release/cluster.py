@@ -17,6 +17,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.names import
 _TIMEOUT = 15
 _STDOUT, _STDERR, _STATUS = 1, 2, 3
 
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+
 # Kind → (path of its API, name in the plural, whether it lives in a namespace).
 _KINDS = {
     "Namespace": ("/api/v1", "namespaces", False),
@@ -24,7 +27,22 @@ _KINDS = {
     "Service": ("/api/v1", "services", True),
     "Pod": ("/api/v1", "pods", True),
     "Event": ("/api/v1", "events", True),
+    "ConfigMap": ("/api/v1", "configmaps", True),
+    "Node": ("/api/v1", "nodes", False),
     "Deployment": ("/apis/apps/v1", "deployments", True),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets", True),
+    "Role": (_RBAC, "roles", True),
+    "RoleBinding": (_RBAC, "rolebindings", True),
+    "ClusterRole": (_RBAC, "clusterroles", False),
+    "ClusterRoleBinding": (_RBAC, "clusterrolebindings", False),
+    "CustomResourceDefinition": (
+        "/apis/apiextensions.k8s.io/v1",
+        "customresourcedefinitions",
+        False,
+    ),
+    "MutatingWebhookConfiguration": (_ADMISSION, "mutatingwebhookconfigurations", False),
+    "ValidatingWebhookConfiguration": (_ADMISSION, "validatingwebhookconfigurations", False),
+    "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers", True),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets", True),
     "DestinationRule": ("/apis/networking.istio.io/v1", "destinationrules", True),
     "VirtualService": ("/apis/networking.istio.io/v1", "virtualservices", True),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+# The annotation of a pod by which its proxy gets the edges.
+HISTOGRAM_BUCKETS = "sidecar.istio.io/statsHistogramBuckets"
+
 # Envoy's histograms keep two significant digits. Edges with no more than two are counted exactly.
 _RATIO = 1.15
 _LOWEST_MS, _HIGHEST_MS = 1.0, 10_000.0

@@ -8,6 +8,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import image
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release, Service
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
+    HISTOGRAM_BUCKETS,
     histogram_annotation,
 )
 
@@ -104,7 +105,7 @@ def _pod(release: Release, service: Service, version: str, image: str) -> Block:
         "metadata": {
             "labels": _labels(release, service, version),
             "annotations": {
-                "sidecar.istio.io/statsHistogramBuckets": histogram_annotation(),
+                HISTOGRAM_BUCKETS: histogram_annotation(),
                 # With any of these four given, the proxy gets nothing from the mesh's defaults.
                 "sidecar.istio.io/proxyCPU": "25m",
                 "sidecar.istio.io/proxyMemory": "64Mi",

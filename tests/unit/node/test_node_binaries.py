@@ -22,8 +22,13 @@ CONTENT = b"\x7fELF" + bytes(range(256)) * 20_000
 
 
 def wanted(of: dict[str, Any], name: str = "kubelet") -> dict[str, Any]:
-    return {"name": name, "path": f"/usr/local/bin/{name}", "repository": f"files/{name}",
-            "blob": of["blob"], "sha256": of["sha256"]}
+    return {
+        "name": name,
+        "path": f"/usr/local/bin/{name}",
+        "repository": f"files/{name}",
+        "blob": of["blob"],
+        "sha256": of["sha256"],
+    }
 
 
 def plan(node: Node, registry: type[BlobHandler], *items: dict[str, Any]) -> list[Step]:
@@ -31,8 +36,15 @@ def plan(node: Node, registry: type[BlobHandler], *items: dict[str, Any]) -> lis
 
 
 def fetch_quickly(registry: type[BlobHandler], of: dict[str, Any], path: Path) -> None:
-    install(Source(registry.address), "files/kubelet", of["blob"], of["sha256"], path,
-            Rights(0o755, None, None), pause=lambda seconds: None)
+    install(
+        Source(registry.address),
+        "files/kubelet",
+        of["blob"],
+        of["sha256"],
+        path,
+        Rights(0o755, None, None),
+        pause=lambda seconds: None,
+    )
 
 
 def test_several_are_fetched_and_checked(node: Node, registry: type[BlobHandler]) -> None:
@@ -148,13 +160,23 @@ def test_a_blob_that_holds_another_file_than_the_lock_says(
 
 def test_nobody_answers(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="Connection refused.*is the registry running"):
-        install(Source("http://127.0.0.1:9"), "files/x", "sha256:" + "0" * 64, "0" * 64,
-                tmp_path / "x", Rights(0o755, None, None), pause=lambda seconds: None)
+        install(
+            Source("http://127.0.0.1:9"),
+            "files/x",
+            "sha256:" + "0" * 64,
+            "0" * 64,
+            tmp_path / "x",
+            Rights(0o755, None, None),
+            pause=lambda seconds: None,
+        )
 
 
 def test_all_failures_of_a_batch_are_told(node: Node, registry: type[BlobHandler]) -> None:
-    items = [wanted(registry.serve(b"1", "404"), "one"), wanted(registry.serve(b"2"), "two"),
-             wanted(registry.serve(b"3", "404"), "three")]
+    items = [
+        wanted(registry.serve(b"1", "404"), "one"),
+        wanted(registry.serve(b"2"), "two"),
+        wanted(registry.serve(b"3", "404"), "three"),
+    ]
     outcome = Outcome()
     with pytest.raises(StateError) as error:
         act(plan(node, registry, *items), outcome)

@@ -79,13 +79,16 @@ class Machine:
         unit_file = self.root / UNIT[1:]
         loaded = state.get("loaded")
         stale = loaded is not None and loaded != unit_file.stat().st_mtime_ns
-        return "\n".join([
-            f"LoadState={'loaded' if loaded else 'not-found'}",
-            f"ActiveState={'active' if state.get('started') else 'inactive'}", "SubState=x",
-            f"UnitFileState={'enabled' if state.get('enabled') else ''}",
-            f"NeedDaemonReload={'yes' if stale else 'no'}",
-            f"ExecMainStartTimestampMonotonic={int(state.get('started', 0) * 1e6)}",
-        ])
+        return "\n".join(
+            [
+                f"LoadState={'loaded' if loaded else 'not-found'}",
+                f"ActiveState={'active' if state.get('started') else 'inactive'}",
+                "SubState=x",
+                f"UnitFileState={'enabled' if state.get('enabled') else ''}",
+                f"NeedDaemonReload={'yes' if stale else 'no'}",
+                f"ExecMainStartTimestampMonotonic={int(state.get('started', 0) * 1e6)}",
+            ]
+        )
 
 
 def describe(registry: type[BlobHandler], version: str, ready: str) -> dict[str, Any]:
@@ -98,13 +101,21 @@ def describe(registry: type[BlobHandler], version: str, ready: str) -> dict[str,
         "hosts_entries": {"control": "10.0.0.1"},
         "directories": [{"path": "/var/lib/box", "mode": "0750"}],
         "binaries": [{"name": "box", "path": BINARY, "repository": "files/box", **of}],
-        "files": [{"path": CONFIG, "content": f"version = {version}\n"},
-                  {"path": UNIT, "content": f"[Service]\n# {version}\n"}],
+        "files": [
+            {"path": CONFIG, "content": f"version = {version}\n"},
+            {"path": UNIT, "content": f"[Service]\n# {version}\n"},
+        ],
         "links": [{"path": "/etc/box/link", "target": "box.conf"}],
         "absent": ["/etc/box/old.conf"],
-        "services": [{"name": "box", "enabled": True, "state": "started",
-                      "restart_on": [CONFIG, BINARY],
-                      "ready": {"unix": ready, "timeout": 2}}],
+        "services": [
+            {
+                "name": "box",
+                "enabled": True,
+                "state": "started",
+                "restart_on": [CONFIG, BINARY],
+                "ready": {"unix": ready, "timeout": 2},
+            }
+        ],
     }
 
 
@@ -119,9 +130,13 @@ def ready(tmp_path: Path) -> Any:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
-    for path, content in {"proc/sys/net/ipv4/ip_forward": "0\n", "etc/hosts": "127.0.0.1 x\n",
-                          "etc/box/old.conf": "old", "etc/fstab": "/dev/a none swap sw 0 0\n",
-                          "proc/swaps": "Filename\n"}.items():
+    for path, content in {
+        "proc/sys/net/ipv4/ip_forward": "0\n",
+        "etc/hosts": "127.0.0.1 x\n",
+        "etc/box/old.conf": "old",
+        "etc/fstab": "/dev/a none swap sw 0 0\n",
+        "proc/swaps": "Filename\n",
+    }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(content)
     return root
@@ -151,8 +166,11 @@ def test_one_pass_brings_all_about_and_a_second_changes_nothing(
         ("/etc/modules-load.d/roost.conf", "missing"),
         ("sysctl net.ipv4.ip_forward", "0 → 1"),
         ("/etc/sysctl.d/90-roost.conf", "missing"),
-        ("/etc/fstab", "swap comes back at the next start: '/dev/a none swap sw 0 0' → "
-                       "'# roost, swap is off: /dev/a none swap sw 0 0'"),
+        (
+            "/etc/fstab",
+            "swap comes back at the next start: '/dev/a none swap sw 0 0' → "
+            "'# roost, swap is off: /dev/a none swap sw 0 0'",
+        ),
         ("/etc/hosts", "control missing"),
         ("/etc/box/old.conf", "a file that shall not be there"),
         ("/var/lib/box", "missing"),
@@ -176,7 +194,8 @@ def test_a_check_plans_the_same_and_writes_nothing(
     assert files_below(root) == before
     assert registry.asked == []
     assert [step.change() for step in planned] == [
-        step.change() for step in run(root, describe(registry, "1", ready))]
+        step.change() for step in run(root, describe(registry, "1", ready))
+    ]
 
 
 def test_a_new_version_restarts_once(root: Path, registry: type[BlobHandler], ready: str) -> None:
@@ -184,8 +203,12 @@ def test_a_new_version_restarts_once(root: Path, registry: type[BlobHandler], re
     told = report(run(root, describe(registry, "2", ready)))
     assert told["restarted"] == ["box.service"]
     assert told["changes"][-1]["why"] == f"restart: {CONFIG}, {BINARY}, {UNIT} changed"
-    assert {"before": "version = 1\n", "after": "version = 2\n", "before_header": f"{CONFIG} (now)",
-            "after_header": f"{CONFIG} (version 1 → 2)"} in told["diff"]
+    assert {
+        "before": "version = 1\n",
+        "after": "version = 2\n",
+        "before_header": f"{CONFIG} (now)",
+        "after_header": f"{CONFIG} (version 1 → 2)",
+    } in told["diff"]
     assert run(root, describe(registry, "2", ready)) == []
     assert Machine(root).state()["starts"] == 2
 
@@ -205,10 +228,16 @@ def test_a_run_killed_anywhere_is_completed_by_the_next(
         run(root, wanted)
         assert run(root, wanted) == []
         assert Machine(root).state()["runs"] == [
-            f"version = {version}\n", f"box {version}", f"[Service]\n# {version}\n"]
+            f"version = {version}\n",
+            f"box {version}",
+            f"[Service]\n# {version}\n",
+        ]
         # Remembered digests are only written again once there is a new one to remember.
-        assert not [name for name in files_below(root) if "roost-new" in name
-                    and "binaries.json" not in name]
+        assert not [
+            name
+            for name in files_below(root)
+            if "roost-new" in name and "binaries.json" not in name
+        ]
         if not killed:
             break
         deaths, version = deaths + 1, version + 1
@@ -248,8 +277,10 @@ def test_what_does_not_last_is_told(node: Node) -> None:
 
 
 def test_what_was_done_before_a_failure_is_known(root: Path) -> None:
-    wanted = {"directories": [{"path": "/var/a"}],
-              "files": [{"path": "/etc/f", "content": "x", "validate": ["no", "placeholder"]}]}
+    wanted = {
+        "directories": [{"path": "/var/a"}],
+        "files": [{"path": "/etc/f", "content": "x", "validate": ["no", "placeholder"]}],
+    }
     outcome = Outcome()
     with pytest.raises(StateError):
         bring_about(wanted, Node(root=root, run=Machine(root)), outcome)
@@ -257,9 +288,15 @@ def test_what_was_done_before_a_failure_is_known(root: Path) -> None:
 
 
 def test_two_runs_do_not_change_a_machine_at_once(node: Node) -> None:
-    with node_lock(node), pytest.raises(StateError, match=rf"process {os.getpid()} holds"), \
-            node_lock(node, patience=0.3):
+    with (
+        node_lock(node),
+        pytest.raises(StateError, match=rf"process {os.getpid()} holds"),
+        node_lock(node, patience=0.3),
+    ):
         pytest.fail("two at once")
-    with node_lock(node, patience=0.3), node.at("/run/roost.lock").open() as handle, \
-            pytest.raises(BlockingIOError):
+    with (
+        node_lock(node, patience=0.3),
+        node.at("/run/roost.lock").open() as handle,
+        pytest.raises(BlockingIOError),
+    ):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,8 +17,12 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.writes import p
 
 from tests.unit.node.helpers import Commands
 
-PLANNERS = {"files": file_steps, "directories": directory_steps, "links": link_steps,
-            "absent": absent_steps}
+PLANNERS = {
+    "files": file_steps,
+    "directories": directory_steps,
+    "links": link_steps,
+    "absent": absent_steps,
+}
 
 
 def planned(node: Node, kind: str, *items: Any) -> list[Step]:
@@ -70,8 +74,9 @@ def test_rights_alone_change_no_content_so_nothing_restarts(node: Node) -> None:
 
 def test_a_secret_shows_neither_old_nor_new_content(node: Node) -> None:
     put(node, "/etc/token", "old-secret\n", 0o600)
-    (step,) = planned(node, "files", {"path": "/etc/token", "content": "new-secret\n",
-                                      "secret": True})
+    (step,) = planned(
+        node, "files", {"path": "/etc/token", "content": "new-secret\n", "secret": True}
+    )
     assert "secret\n" not in step.before.replace("(secret, not shown)\n", "")
     assert "-secret" not in f"{step.diff()}{step.change()}"
     assert step.why == "content differs"
@@ -122,7 +127,8 @@ def test_a_link_in_a_files_place_is_replaced_and_its_target_kept(node: Node) -> 
     target = put(node, "/etc/target", "keep\n")
     node.at("/etc/c").symlink_to("target")
     assert bring(node, "files", {"path": "/etc/c", "content": "x\n"}) == [
-        "a link to target, expected a file"]
+        "a link to target, expected a file"
+    ]
     assert target.read_text() == "keep\n"
 
 
@@ -144,7 +150,10 @@ def test_links(node: Node) -> None:
     node.at("/bin/wrong").symlink_to("elsewhere")
     items = [{"path": f"/bin/{name}", "target": "right"} for name in ("new", "wrong", "file")]
     assert bring(node, "links", *items) == [
-        "missing", "leads to elsewhere, expected right", "a file, expected a link to right"]
+        "missing",
+        "leads to elsewhere, expected right",
+        "a file, expected a link to right",
+    ]
     assert str(node.at("/bin/file").readlink()) == "right"
 
 
@@ -153,8 +162,10 @@ def test_absent_takes_files_links_and_whole_directories(node: Node) -> None:
     put(node, "/etc/g")
     node.at("/etc/l").symlink_to("d")
     assert bring(node, "absent", "/etc/l", "/etc/g", "/etc/d", "/etc/none") == [
-        "a link that shall not be there", "a file that shall not be there",
-        "a directory that shall not be there"]
+        "a link that shall not be there",
+        "a file that shall not be there",
+        "a directory that shall not be there",
+    ]
     assert list(node.at("/etc").iterdir()) == []
 
 
@@ -171,8 +182,10 @@ def test_a_path_can_not_be_wanted_and_unwanted(node: Node) -> None:
         absent_steps(wanted, node, [])
 
 
-@pytest.mark.parametrize(("value", "mode"), [("0644", 0o644), ("644", 0o644), (0o644, 0o644),
-                                             ("1777", 0o1777), (None, 0o700)])
+@pytest.mark.parametrize(
+    ("value", "mode"),
+    [("0644", 0o644), ("644", 0o644), (0o644, 0o644), ("1777", 0o1777), (None, 0o700)],
+)
 def test_modes(value: Any, mode: int) -> None:
     assert parse_mode(value, 0o700, "/x") == mode
 

@@ -19,10 +19,12 @@ DATA = Path(__file__).parent / "data"
 def test_firewalls_as_recorded() -> None:
     assert closing_rules((DATA / "iptables-input.txt").read_text()) == [
         "iptables chain INPUT with policy DROP",
-        "iptables chain INPUT with a rule that refuses packets"]
+        "iptables chain INPUT with a rule that refuses packets",
+    ]
     assert closed_chains((DATA / "nft-ruleset.json").read_text()) == [
         "nftables chain inet fw in with policy drop",
-        "nftables chain inet filter input with a rule that drops"]
+        "nftables chain inet filter input with a rule that drops",
+    ]
 
 
 def test_the_rules_of_kubernetes_are_no_firewall() -> None:

@@ -38,6 +38,7 @@ def put(node: Node, path: str, content: str = "") -> Path:
 
 # Kernel modules
 
+
 @pytest.mark.parametrize(
     ("path", "content"),
     [
@@ -61,8 +62,11 @@ def test_overlay_is_known_by_its_file_system(node: Node) -> None:
 
 
 def test_modules_that_can_be_loaded_are_known(node: Node) -> None:
-    put(node, f"/lib/modules/{platform.release()}/modules.dep",
-        "kernel/fs/overlayfs/overlay.ko.xz: kernel/lib/x.ko.xz\n")
+    put(
+        node,
+        f"/lib/modules/{platform.release()}/modules.dep",
+        "kernel/fs/overlayfs/overlay.ko.xz: kernel/lib/x.ko.xz\n",
+    )
     seen = look_modules(node, ["overlay"])
     assert ("overlay" in seen.loadable, seen.present) == (True, frozenset())
 
@@ -77,8 +81,9 @@ def test_a_module_is_loaded_and_noted_for_the_next_start(node: Node, commands: C
     assert commands.ran == [("modprobe", "br_netfilter")]
     put(node, "/sys/module/br_netfilter/x")
     assert module_steps(wanted, node, []) == []
-    assert node.read("/etc/modules-load.d/roost.conf", ) == (
-        "# Managed by Roost: loaded at each start\noverlay\nbr_netfilter\n")
+    assert node.read(
+        "/etc/modules-load.d/roost.conf",
+    ) == ("# Managed by Roost: loaded at each start\noverlay\nbr_netfilter\n")
 
 
 def test_a_module_that_is_not_to_be_had_is_named(node: Node, commands: Commands) -> None:
@@ -89,11 +94,14 @@ def test_a_module_that_is_not_to_be_had_is_named(node: Node, commands: Commands)
 
 # Settings
 
+
 @pytest.mark.parametrize(
     ("key", "path"),
-    [("net.ipv4.ip_forward", "net/ipv4/ip_forward"), ("net/ipv4/conf/eth0.1/x",
-                                                      "net/ipv4/conf/eth0.1/x"),
-     ("net.ipv4.conf.eth0/1.x", "net/ipv4/conf/eth0.1/x")],
+    [
+        ("net.ipv4.ip_forward", "net/ipv4/ip_forward"),
+        ("net/ipv4/conf/eth0.1/x", "net/ipv4/conf/eth0.1/x"),
+        ("net.ipv4.conf.eth0/1.x", "net/ipv4/conf/eth0.1/x"),
+    ],
 )
 def test_where_a_setting_lies(key: str, path: str) -> None:
     assert location(key) == f"/proc/sys/{path}"
@@ -101,9 +109,9 @@ def test_where_a_setting_lies(key: str, path: str) -> None:
 
 def test_values_are_compared_as_the_kernel_means_them() -> None:
     assert normal(True) == normal("1 ") == normal(1) == "1"
-    assert plan_sysctls({"a": "1024 65535", "b": 1, "c": 5},
-                        {"a": normal("1024\t65535"), "b": "0", "c": None}) == [
-        ("b", "0", "1"), ("c", "missing", "5")]
+    assert plan_sysctls(
+        {"a": "1024 65535", "b": 1, "c": 5}, {"a": normal("1024\t65535"), "b": "0", "c": None}
+    ) == [("b", "0", "1"), ("c", "missing", "5")]
 
 
 def test_settings_are_made_and_kept(node: Node) -> None:
@@ -111,18 +119,26 @@ def test_settings_are_made_and_kept(node: Node) -> None:
     wanted = {"sysctls": {"net.ipv4.ip_forward": True}}
     steps = sysctl_steps(wanted, node, [])
     assert [(step.what, step.why) for step in steps] == [
-        ("sysctl net.ipv4.ip_forward", "0 → 1"), ("/etc/sysctl.d/90-roost.conf", "missing")]
+        ("sysctl net.ipv4.ip_forward", "0 → 1"),
+        ("/etc/sysctl.d/90-roost.conf", "missing"),
+    ]
     for step in steps:
         step.act()
     assert live.read_text() == "1\n"
     assert node.read("/etc/sysctl.d/90-roost.conf") == (
-        "# Managed by Roost\nnet.ipv4.ip_forward = 1\n")
+        "# Managed by Roost\nnet.ipv4.ip_forward = 1\n"
+    )
     assert sysctl_steps(wanted, node, []) == []
 
 
-@pytest.mark.parametrize(("number", "told"), [(errno.EROFS, "read-only here"),
-                                              (errno.EINVAL, "refuses this value"),
-                                              (errno.EACCES, "root rights")])
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.EROFS, "read-only here"),
+        (errno.EINVAL, "refuses this value"),
+        (errno.EACCES, "root rights"),
+    ],
+)
 def test_a_setting_that_can_not_be_made_is_named(
     node: Node, monkeypatch: pytest.MonkeyPatch, number: int, told: str
 ) -> None:
@@ -148,7 +164,10 @@ def test_settings_that_are_only_checked(node: Node) -> None:
     live = {"a": "128", "b": "1", "c": None}
     assert check_sysctls({"a": ">=128", "b": 1}, live) == []
     assert check_sysctls({"a": ">= 1024", "b": "0", "c": 1}, live) == [
-        "a is 128, expected >= 1024", "b is 1, expected 0", "c is missing, expected 1"]
+        "a is 128, expected >= 1024",
+        "b is 1, expected 0",
+        "c is missing, expected 1",
+    ]
     wanted = {"sysctls_check": {"fs.x": 1}}
     with pytest.raises(StateError, match="fs.x is missing, expected 1"):
         check_only(wanted, node)
@@ -159,10 +178,14 @@ def test_settings_that_are_only_checked(node: Node) -> None:
 
 # Swap
 
+
 def test_swap_is_turned_off_now_and_for_the_next_start(node: Node, commands: Commands) -> None:
     put(node, "/proc/swaps", SWAPS)
-    fstab = put(node, "/etc/fstab", "/dev/sda1 / ext4 defaults 0 1\n# /dev/x none swap sw 0 0\n"
-                "/dev/sda2 none swap sw 0 0\n")
+    fstab = put(
+        node,
+        "/etc/fstab",
+        "/dev/sda1 / ext4 defaults 0 1\n# /dev/x none swap sw 0 0\n/dev/sda2 none swap sw 0 0\n",
+    )
     fstab.chmod(0o664)
     off, table = swap_steps({"swap": "off"}, node, [])
     assert off.why == "on: /dev/sda2, /swap.img"
@@ -173,7 +196,9 @@ def test_swap_is_turned_off_now_and_for_the_next_start(node: Node, commands: Com
     off.act()
     table.act()
     assert fstab.read_text().splitlines()[1:] == [
-        "# /dev/x none swap sw 0 0", "# roost, swap is off: /dev/sda2 none swap sw 0 0"]
+        "# /dev/x none swap sw 0 0",
+        "# roost, swap is off: /dev/sda2 none swap sw 0 0",
+    ]
     assert fstab.stat().st_mode & 0o777 == 0o664
     assert swap_steps({"swap": "off"}, node, []) == []
 
@@ -187,6 +212,7 @@ def test_swap_that_nobody_allowed_to_turn_off_is_named(node: Node) -> None:
 
 
 # Names
+
 
 def test_bytes_that_are_no_text_survive(node: Node) -> None:
     hosts = put(node, "/etc/hosts")

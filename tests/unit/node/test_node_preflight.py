@@ -43,22 +43,31 @@ from tests.unit.node.helpers import Commands
 DATA = Path(__file__).parent / "data"
 WISHES: dict[str, Any] = {
     "supported_systems": {"debian": ["12", "13"], "ubuntu": ["22.04", "24.04"]},
-    "min_memory_mb": 1700, "min_cpus": 2, "disk": [{"path": "/var/lib", "min_mb": 6000}],
-    "node_ip": "192.168.56.101", "subnet": "192.168.56.0/24", "pod_cidr": "10.244.0.0/16",
-    "service_cidr": "10.96.0.0/12", "ports": [{"port": 10250, "by": ["kubelet"]}, {"port": 179}],
-    "swap": "fail", "min_inotify_instances": 512,
+    "min_memory_mb": 1700,
+    "min_cpus": 2,
+    "disk": [{"path": "/var/lib", "min_mb": 6000}],
+    "node_ip": "192.168.56.101",
+    "subnet": "192.168.56.0/24",
+    "pod_cidr": "10.244.0.0/16",
+    "service_cidr": "10.96.0.0/12",
+    "ports": [{"port": 10250, "by": ["kubelet"]}, {"port": 179}],
+    "swap": "fail",
+    "min_inotify_instances": 512,
 }
 
 
 def recorded() -> Machine:
     """A machine that is fit to be a node, as it was found."""
     found = json.loads((DATA / "machine.json").read_text())
-    return Machine(**{
-        **found, "python": tuple(found["python"]),
-        "addresses": tuple(Address(**one) for one in found["addresses"]),
-        "routes": tuple(Route(**one) for one in found["routes"]),
-        "listeners": tuple(Listener(**one) for one in found["listeners"]),
-    })
+    return Machine(
+        **{
+            **found,
+            "python": tuple(found["python"]),
+            "addresses": tuple(Address(**one) for one in found["addresses"]),
+            "routes": tuple(Route(**one) for one in found["routes"]),
+            "listeners": tuple(Listener(**one) for one in found["listeners"]),
+        }
+    )
 
 
 def test_a_fit_machine_has_no_problem() -> None:
@@ -70,30 +79,42 @@ def test_a_fit_machine_has_no_problem() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"os_id": "fedora", "os_version": "41", "os_name": "Fedora Linux 41"},
-         "operating system: found Fedora Linux 41, expected debian 12 or debian 13 or ubuntu"),
+        (
+            {"os_id": "fedora", "os_version": "41", "os_name": "Fedora Linux 41"},
+            "operating system: found Fedora Linux 41, expected debian 12 or debian 13 or ubuntu",
+        ),
         ({"os_version": "11", "os_name": "Debian GNU/Linux 11"}, "found Debian GNU/Linux 11"),
         ({"architecture": "riscv64"}, "architecture: found riscv64, expected amd64 or arm64"),
         ({"uid": 1000}, "rights: found user id 1000, expected root"),
         ({"python": (3, 8)}, "Python: found 3.8, expected 3.9 or newer"),
         ({"init": "sh"}, "init: found sh, expected systemd as process 1"),
         ({"cgroup_version": 0}, "cgroups: found none"),
-        ({"cgroup_version": 2, "cgroup_controllers": ("cpu", "cpuset", "pids")},
-         "cgroup v2 controllers: found no memory"),
-        ({"cgroup_controllers": ("cpu", "cpuset", "memory", "pids")},
-         "cgroup v1 controllers: found no cpuacct, devices, freezer"),
+        (
+            {"cgroup_version": 2, "cgroup_controllers": ("cpu", "cpuset", "pids")},
+            "cgroup v2 controllers: found no memory",
+        ),
+        (
+            {"cgroup_controllers": ("cpu", "cpuset", "memory", "pids")},
+            "cgroup v1 controllers: found no cpuacct, devices, freezer",
+        ),
         ({"memory_mb": 900}, "memory: found 900 MiB, expected 1700 MiB or more"),
         ({"cpus": 1}, "processors: found 1, expected 2 or more"),
         ({"free_mb": {"/var/lib": 5000}}, "expected 6000 MiB or more; free 1000 MiB"),
-        ({"addresses": (Address("eth1", "192.168.56.9", 24),)},
-         "192.168.56.101 on no interface (this machine has 192.168.56.9 on eth1)"),
+        (
+            {"addresses": (Address("eth1", "192.168.56.9", 24),)},
+            "192.168.56.101 on no interface (this machine has 192.168.56.9 on eth1)",
+        ),
         ({"hostname": "Worker_1"}, "hostname: found Worker_1"),
         ({"hostname": "localhost"}, "hostname: found localhost"),
-        ({"listeners": (Listener(10250, "nginx", 7),)},
-         "port 10250: found held by nginx (process 7), expected free, or held by kubelet"),
+        (
+            {"listeners": (Listener(10250, "nginx", 7),)},
+            "port 10250: found held by nginx (process 7), expected free, or held by kubelet",
+        ),
         ({"listeners": (Listener(179, "", 0),)}, "held by a process, expected free; find it with"),
-        ({"routes": (Route("tun0", "10.0.0.0/8", "0.0.0.0"),)},
-         "pod_cidr: found 10.244.0.0/16, but this machine has a route to 10.0.0.0/8 on tun0"),
+        (
+            {"routes": (Route("tun0", "10.0.0.0/8", "0.0.0.0"),)},
+            "pod_cidr: found 10.244.0.0/16, but this machine has a route to 10.0.0.0/8 on tun0",
+        ),
         ({"swaps": ("/dev/sda2",)}, "swap: found on: /dev/sda2"),
         ({"modules_missing": ("br_netfilter",)}, "kernel feature br_netfilter"),
         ({"inotify_instances": 128}, "sysctl -w fs.inotify.max_user_instances=512"),
@@ -111,7 +132,8 @@ def test_ipv6_alone_is_refused_by_name() -> None:
     found = problems(replace(recorded(), addresses=(Address("lo", "127.0.0.1", 8),)), WISHES)
     assert [str(problem) for problem in found][0] == (
         "network: found no IPv4 address, expected an IPv4 address; give the machine one; "
-        "a network of IPv6 alone is not supported")
+        "a network of IPv6 alone is not supported"
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,23 +177,27 @@ def test_all_reasons_come_in_one_message() -> None:
 
 
 def test_warnings() -> None:
-    machine = replace(recorded(), firewalls=("ufw",), time_synchronized=False,
-                      hostname_addresses=())
+    machine = replace(
+        recorded(), firewalls=("ufw",), time_synchronized=False, hostname_addresses=()
+    )
     assert warnings(machine, {**WISHES, "firewall_ports": ["6443/tcp", "8472/udp"]}) == [
         "a firewall is active (ufw): between the nodes it has to let through 6443/tcp, 8472/udp",
         "the clock is not synchronised: install and enable systemd-timesyncd or chrony",
-        "the host name worker-1 has no address: add it to /etc/hosts"]
+        "the host name worker-1 has no address: add it to /etc/hosts",
+    ]
     assert "10250/tcp, 179/tcp" in warnings(machine, WISHES)[0]
     assert warnings(replace(recorded(), time_synchronized=None), WISHES) == []
 
 
 # How the machine is looked at
 
+
 def test_this_machine_can_be_looked_at() -> None:
     found = look(Node(check=True), ["/var/lib/not/there/yet"], [], [])
     assert found.facts()["hostname"] == socket.gethostname()
     assert ("lo", "127.0.0.1", 8) in [
-        (one.interface, one.address, one.prefix) for one in found.addresses]
+        (one.interface, one.address, one.prefix) for one in found.addresses
+    ]
     assert found.memory_mb > 100
     assert found.free_mb["/var/lib/not/there/yet"] > 0
     json.dumps(found.facts())
@@ -179,8 +205,11 @@ def test_this_machine_can_be_looked_at() -> None:
 
 def test_addresses_as_the_kernel_sent_them() -> None:
     data = bytes.fromhex((DATA / "netlink-addresses.hex").read_text())
-    found = [netlink.parse_address(body) for kind, body in netlink.messages(data)
-             if kind == netlink.RTM_NEWADDR]
+    found = [
+        netlink.parse_address(body)
+        for kind, body in netlink.messages(data)
+        if kind == netlink.RTM_NEWADDR
+    ]
     assert (1, "127.0.0.1", 8) in found
     assert all(len(address.split(".")) == 4 for _, address, _ in found)
     assert list(netlink.messages(data[:10])) == []
@@ -193,9 +222,11 @@ def test_os_release() -> None:
 
 
 def test_the_cheapest_default_route_counts() -> None:
-    text = ("Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
-            "wlan0\t00000000\t0101A8C0\t3\t0\t0\t600\t00000000\t0\t0\t0\n"
-            "eth9\t00000000\t0101A8C0\t3\t0\t0\t100\t00000000\t0\t0\t0\n")
+    text = (
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+        "wlan0\t00000000\t0101A8C0\t3\t0\t0\t600\t00000000\t0\t0\t0\n"
+        "eth9\t00000000\t0101A8C0\t3\t0\t0\t100\t00000000\t0\t0\t0\n"
+    )
     assert [route.interface for route in parse_routes(text)] == ["eth9", "wlan0"]
 
 
@@ -203,8 +234,10 @@ def test_cgroup_versions(node: Node) -> None:
     assert cgroups(node) == (0, ())
     proc = node.at("/proc/cgroups")
     proc.parent.mkdir()
-    proc.write_text("#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
-                    "memory\t4\t12\t1\ncpu\t1\t1\t1\npids\t0\t1\t0\n")
+    proc.write_text(
+        "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
+        "memory\t4\t12\t1\ncpu\t1\t1\t1\npids\t0\t1\t0\n"
+    )
     assert cgroups(node) == (1, ("cpu", "memory"))
     unified = node.at("/sys/fs/cgroup/cgroup.controllers")
     unified.parent.mkdir(parents=True)

@@ -29,8 +29,16 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.systemd import 
 from tests.unit.node.helpers import BlobHandler, Commands
 
 RECORDED = (Path(__file__).parent / "data/systemctl-show.txt").read_text()
-NAMES = ["roost-try.service", "loop.service", "broken.service", "nothere.service",
-         "systemd-timesyncd.service", "ssh.service", "systemd-sysctl.service", "multi-user.target"]
+NAMES = [
+    "roost-try.service",
+    "loop.service",
+    "broken.service",
+    "nothere.service",
+    "systemd-timesyncd.service",
+    "ssh.service",
+    "systemd-sysctl.service",
+    "multi-user.target",
+]
 BLOCKS = dict(zip(NAMES, RECORDED.strip("\n").split("\n\n")))
 
 
@@ -93,16 +101,20 @@ def test_what_a_service_needs(name: str, wanted: dict[str, Any], verbs: list[str
 
 
 def test_reasons_name_what_was_found() -> None:
-    planned = plan_service({"name": "nothere", "enabled": True, "state": "started"},
-                           unit("nothere.service"), "")
+    planned = plan_service(
+        {"name": "nothere", "enabled": True, "state": "started"}, unit("nothere.service"), ""
+    )
     assert [why for _, why in planned] == [
-        "not installed, expected enabled", "inactive (dead), expected started"]
+        "not installed, expected enabled",
+        "inactive (dead), expected started",
+    ]
 
 
 def test_a_masked_service_is_left_to_people() -> None:
     with pytest.raises(StateError, match="systemctl unmask systemd-timesyncd.service"):
-        plan_service({"name": "systemd-timesyncd", "state": "started"},
-                     unit("systemd-timesyncd.service"), "")
+        plan_service(
+            {"name": "systemd-timesyncd", "state": "started"}, unit("systemd-timesyncd.service"), ""
+        )
 
 
 @pytest.mark.parametrize(
@@ -141,11 +153,16 @@ def test_the_interrupted_restart_is_made_up_for(node: Node, commands: Commands) 
 
 def test_its_own_unit_file_restarts_a_service(node: Node, commands: Commands) -> None:
     show(commands, "ssh.service")
-    wanted = {"services": [{"name": "ssh", "state": "started"}],
-              "files": [{"path": "/etc/systemd/system/ssh.service.d/10.conf"},
-                        {"path": "/etc/systemd/system/other.service"}]}
-    changed = [Step(item["path"], "x", lambda: None, changes=(item["path"],))
-               for item in wanted["files"]]
+    wanted = {
+        "services": [{"name": "ssh", "state": "started"}],
+        "files": [
+            {"path": "/etc/systemd/system/ssh.service.d/10.conf"},
+            {"path": "/etc/systemd/system/other.service"},
+        ],
+    }
+    changed = [
+        Step(item["path"], "x", lambda: None, changes=(item["path"],)) for item in wanted["files"]
+    ]
     (step,) = service_steps(wanted, node, changed)
     assert step.why == "restart: /etc/systemd/system/ssh.service.d/10.conf changed"
     (reload,) = reload_steps(wanted, node, changed)
@@ -178,8 +195,11 @@ def test_a_failed_start_shows_command_state_and_journal(node: Node, commands: Co
     (step,) = service_steps({"services": [{"name": "broken", "state": "started"}]}, node, [])
     with pytest.raises(StateError) as error:
         step.act()
-    for words in ("`systemctl start broken.service` ended with 1: Job for broken.service failed",
-                  "broken.service is failed (failed), result exit-code", "line 14\nline 15"):
+    for words in (
+        "`systemctl start broken.service` ended with 1: Job for broken.service failed",
+        "broken.service is failed (failed), result exit-code",
+        "line 14\nline 15",
+    ):
         assert words in str(error.value)
     assert "--lines=15" in commands.ran[-1]
 
@@ -204,7 +224,7 @@ def test_ready_means_that_it_answers(tmp_path: Path, registry: type[BlobHandler]
         server.bind(path)
         server.listen()
         assert probe({"unix": path}) == ""
-    host, port = registry.address[len("http://"):].split(":")
+    host, port = registry.address[len("http://") :].split(":")
     assert probe({"tcp": [host, port]}) == ""
     assert "tcp 127.0.0.1:9 does not accept" in probe({"tcp": ["127.0.0.1", 9]})
     of = registry.serve(b"x")
@@ -215,8 +235,9 @@ def test_ready_means_that_it_answers(tmp_path: Path, registry: type[BlobHandler]
     assert "does not answer" in probe({"http": "http://127.0.0.1:9/"})
 
 
-@pytest.mark.parametrize("ready", [{}, {"unix": "/x", "http": "http://x"}, {"tcp": ["x"]},
-                                   {"tcp": ["x", "http"]}])
+@pytest.mark.parametrize(
+    "ready", [{}, {"unix": "/x", "http": "http://x"}, {"tcp": ["x"]}, {"tcp": ["x", "http"]}]
+)
 def test_a_wrong_ready_is_refused(ready: dict[str, Any]) -> None:
     with pytest.raises(StateError, match="x.service: ready"):
         check_shape("x.service", ready)
@@ -227,7 +248,14 @@ def test_the_closing_look_leaves_stopped_services_alone(
 ) -> None:
     settled: list[str] = []
     monkeypatch.setattr(services, "settle", lambda service, node: settled.append(service["name"]))
-    services.settle_all({"services": [
-        {"name": "a", "state": "started"}, {"name": "b", "state": "stopped"}, {"name": "c"},
-    ]}, node)
+    services.settle_all(
+        {
+            "services": [
+                {"name": "a", "state": "started"},
+                {"name": "b", "state": "stopped"},
+                {"name": "c"},
+            ]
+        },
+        node,
+    )
     assert settled == ["a"]

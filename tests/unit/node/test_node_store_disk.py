@@ -53,11 +53,14 @@ def test_a_store_is_completed_and_stays(
     stage(store, staging, *bundle.blobs)
     assert stat.S_IMODE(staging.stat().st_mode) == 0o700
     assert commit(root, staging, bundle.blobs, bundle.links) == (
-        len(bundle.blobs), len(bundle.links))
+        len(bundle.blobs),
+        len(bundle.links),
+    )
     assert files_below(root) - {STATE} == store.files()
     assert not staging.exists()
-    assert all(stat.S_IMODE((root / blob_path(digest)).stat().st_mode) == 0o644
-               for digest in bundle.blobs)
+    assert all(
+        stat.S_IMODE((root / blob_path(digest)).stat().st_mode) == 0o644 for digest in bundle.blobs
+    )
     monkeypatch.setattr(digests, "sha256_of", lambda path: pytest.fail(f"read {path} again"))
     again = look(root, staging, bundle.blobs, bundle.links, check=False)
     assert (again.missing, again.staged, again.links) == ([], [], [])
@@ -104,7 +107,8 @@ def test_a_blob_that_arrives_corrupt_is_named_and_not_installed(
     assert told.endswith("pilot: the bundle's own copy is whole: run the same again")
     (store.root / blob_path(bad)).write_bytes(b"layer 0ne")
     assert "pilot: the bundle's own copy is corrupt: run `python -m bundle fill pilot`" in blame(
-        store.root, bundle, str(error.value))
+        store.root, bundle, str(error.value)
+    )
 
 
 def test_a_blob_that_does_not_arrive_is_named(
@@ -137,8 +141,9 @@ def installed(tmp_path: Path, store: Store) -> Path:
     return root
 
 
-@pytest.mark.parametrize(("data", "why"), [(b"layer 0ne", "corrupt: its sha256 is"),
-                                           (b"layer", "5 bytes, expected 9")])
+@pytest.mark.parametrize(
+    ("data", "why"), [(b"layer 0ne", "corrupt: its sha256 is"), (b"layer", "5 bytes, expected 9")]
+)
 def test_a_blob_that_went_bad_is_replaced(
     tmp_path: Path, store: Store, bundle: Contents, data: bytes, why: str
 ) -> None:
@@ -156,7 +161,7 @@ def test_blobs_that_are_known_are_not_read_again(
     tmp_path: Path, store: Store, bundle: Contents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = installed(tmp_path, store)
-    monkeypatch.setattr(digests, "TICK_NS", -10**9)
+    monkeypatch.setattr(digests, "TICK_NS", -(10**9))
     assert look(root, root / "staging", bundle.blobs, bundle.links, check=False).missing == []
     monkeypatch.setattr(digests, "sha256_of", lambda path: pytest.fail(f"read {path} again"))
     assert look(root, root / "staging", bundle.blobs, bundle.links, check=False).missing == []
@@ -192,13 +197,24 @@ def test_a_tag_is_written_after_all_that_it_leads_to(
     monkeypatch.setattr(Path, "replace", note)
     commit(root, root / "staging", bundle.blobs, bundle.links)
     kinds = ["data", "_layers", "revisions", "/index/", "/current/"]
-    order = [next(n for n, kind in enumerate(kinds) if kind in path)
-             for path in written if "verified" not in path]
+    order = [
+        next(n for n, kind in enumerate(kinds) if kind in path)
+        for path in written
+        if "verified" not in path
+    ]
     assert order == sorted(order)
 
 
-@pytest.mark.parametrize("path", ["../x/link", "repositories/../../../etc/link", "blobs/x/link",
-                                  "repositories/a/x", "repositories//link"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../x/link",
+        "repositories/../../../etc/link",
+        "blobs/x/link",
+        "repositories/a/x",
+        "repositories//link",
+    ],
+)
 def test_only_links_of_repositories_are_written(tmp_path: Path, path: str) -> None:
     with pytest.raises(StateError, match="is not a link file"):
         commit(tmp_path, tmp_path / "staging", {}, {path: digest_of(b"")})

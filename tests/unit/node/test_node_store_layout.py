@@ -54,8 +54,9 @@ def test_the_whole_bundle_is_exactly_the_store(store: Store, bundle: Contents) -
     """Whatever is in the store is brought, and nothing else."""
     listed = {blob_path(digest) for digest in bundle.blobs}
     assert listed | {f"{REGISTRY}/{path}" for path in bundle.links} == store.files()
-    assert bundle.blobs == {digest: (store.root / blob_path(digest)).stat().st_size
-                            for digest in bundle.blobs}
+    assert bundle.blobs == {
+        digest: (store.root / blob_path(digest)).stat().st_size for digest in bundle.blobs
+    }
     for path, digest in bundle.links.items():
         assert (store.root / REGISTRY / path).read_text() == digest
 
@@ -127,7 +128,9 @@ def test_changes_are_told_for_each_component(store: Store, bundle: Contents) -> 
     seen: dict[str, Any] = {"missing": missing, "staged": [], "links": [{"path": "a", "why": "x"}]}
     assert told_changes(bundle, seen) == [
         {"what": "bundle component kubelet", "why": "3 blobs, 3.0 MiB: missing"},
-        {"what": "bundle component pilot", "why": "4 blobs, 4.0 MiB: missing"}]
+        {"what": "bundle component pilot", "why": "4 blobs, 4.0 MiB: missing"},
+    ]
     assert told_changes(bundle, {**seen, "missing": []}) == [
-        {"what": "registry store", "why": "1 links, the first is a: x"}]
+        {"what": "registry store", "why": "1 links, the first is a: x"}
+    ]
     assert told_changes(bundle, {"missing": [], "staged": [], "links": []}) == []

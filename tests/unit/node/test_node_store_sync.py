@@ -41,7 +41,8 @@ def test_blobs_arrive_as_files_named_by_their_digests(
     target.mkdir()
     stream(["tar", "-x", "-m", "-f", "-", "-C", str(target)], store, bundle)
     assert {f"sha256:{entry.name}": entry.stat().st_size for entry in target.iterdir()} == (
-        bundle.blobs)
+        bundle.blobs
+    )
     assert all(digest_of((target / digest[7:]).read_bytes()) == digest for digest in bundle.blobs)
 
 
@@ -55,7 +56,8 @@ def test_a_connection_that_breaks_names_the_blob(store: Store, bundle: Contents)
     with pytest.raises(StateError) as error:
         stream([sys.executable, "-c", command], store, bundle)
     assert f"sending the blob {digest_of(bytes(5_000_000))} (pilot): the connection broke" in str(
-        error.value)
+        error.value
+    )
     assert "lost the machine" in str(error.value)
 
 
@@ -90,6 +92,7 @@ def test_nothing_is_held_in_memory(store: Store, bundle: Contents) -> None:
 
 # The action
 
+
 class Connection:
     """A connection plugin as far as the action asks it."""
 
@@ -120,13 +123,21 @@ def action(connection: Connection) -> Any:
 def test_ssh_is_streamed_through_as_the_plugin_connects() -> None:
     ssh = Connection("ssh", ssh_executable="ssh", host="node")
     assert action(ssh)._stream_command("tar -x -C '/a b'") == [
-        b"ssh", b"-o", b"ControlPersist=60s", b"-T", b"-o", b"BatchMode=yes", b"node",
-        b"exec tar -x -C '/a b'"]
+        b"ssh",
+        b"-o",
+        b"ControlPersist=60s",
+        b"-T",
+        b"-o",
+        b"BatchMode=yes",
+        b"node",
+        b"exec tar -x -C '/a b'",
+    ]
     assert action(Connection("local"))._stream_command("tar -C '/a b'") == ["tar", "-C", "/a b"]
 
 
-@pytest.mark.parametrize("connection", [Connection("community.docker.docker"),
-                                        Connection("ssh", password="secret")])
+@pytest.mark.parametrize(
+    "connection", [Connection("community.docker.docker"), Connection("ssh", password="secret")]
+)
 def test_other_connections_carry_a_temporary_file(
     tmp_path: Path, store: Store, bundle: Contents, connection: Connection
 ) -> None:
@@ -166,10 +177,23 @@ def test_a_local_machine_is_synchronised_by_a_playbook(
     book.write_text(PLAYBOOK % {"lock": lock, "store": store.root, "root": root})
 
     def play(*options: str) -> str:
-        argv = [sys.executable, "-m", "ansible.cli.playbook", "-i", "here,", "-e",
-                f"ansible_python_interpreter={sys.executable}", str(book), *options]
-        env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8",
-               "ANSIBLE_COLLECTIONS_PATH": str(repository / "collections")}
+        argv = [
+            sys.executable,
+            "-m",
+            "ansible.cli.playbook",
+            "-i",
+            "here,",
+            "-e",
+            f"ansible_python_interpreter={sys.executable}",
+            str(book),
+            *options,
+        ]
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "LANG": "C.UTF-8",
+            "ANSIBLE_COLLECTIONS_PATH": str(repository / "collections"),
+        }
         done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=tmp_path)
         return done.stdout + done.stderr
 
@@ -179,5 +203,7 @@ def test_a_local_machine_is_synchronised_by_a_playbook(
     assert not root.exists()
     assert "changed=1" in play()
     assert {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()} == {
-        *store.files(), "verified.json"}
+        *store.files(),
+        "verified.json",
+    }
     assert "ok=1    changed=0" in play()

@@ -9,8 +9,11 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.text import exp
 @pytest.mark.parametrize(
     ("before", "after", "why"),
     [
-        ("a = 1\nSystemdCgroup = false\n", "a = 1\nSystemdCgroup = true\n",
-         "SystemdCgroup false → true"),
+        (
+            "a = 1\nSystemdCgroup = false\n",
+            "a = 1\nSystemdCgroup = true\n",
+            "SystemdCgroup false → true",
+        ),
         ("port: 80\nhost: x\n", "port: 81\nhost: y\n", "2 lines differ, the first is line 1"),
         ('{"a": 1,\n "b": 2}\n', '{"a": 1,\n "b": 3}\n', "b 2} → 3}"),
         ("one\n", "two\n", "'one' → 'two'"),
@@ -31,7 +34,12 @@ def test_a_block_is_added_replaced_in_its_place_and_taken_away() -> None:
     text = first + "10.9.9.9 mine\n"
     second = with_block(text, "10.0.0.2 b\n")
     assert second.splitlines() == [
-        "127.0.0.1 localhost", "# BEGIN roost", "10.0.0.2 b", "# END roost", "10.9.9.9 mine"]
+        "127.0.0.1 localhost",
+        "# BEGIN roost",
+        "10.0.0.2 b",
+        "# END roost",
+        "10.9.9.9 mine",
+    ]
     assert with_block(second, "10.0.0.2 b\n") == second
     assert with_block(second, "") == "127.0.0.1 localhost\n10.9.9.9 mine\n"
 

@@ -1,0 +1,87 @@
+#!/usr/bin/python
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: objects_plan
+short_description: Say which objects a server-side apply would change, and why
+version_added: 0.1.0
+author: the Roost developers
+description:
+  - Asks the API server by a dry run for each object, several at once, and returns those that
+    differ, for M(kubernetes.core.k8s) to apply. Changes nothing itself.
+options:
+  kubeconfig:
+    description: An administrator's kubeconfig.
+    type: path
+    required: true
+  objects:
+    description: The objects as they should be.
+    type: list
+    elements: dict
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing; reports as changed what the apply after it would change.
+  diff_mode:
+    support: full
+    description: Shows the reason for each object.
+"""
+
+EXAMPLES = r"""
+- name: Compare
+  roost.cluster.objects_plan:
+    kubeconfig: .kube/config
+    objects: "{{ lookup('ansible.builtin.template', 'objects.yml.j2') | from_yaml_all }}"
+  register: plan
+"""
+
+RETURN = r"""
+objects:
+  description: The objects that have to be applied.
+  type: list
+  elements: dict
+  returned: always
+changes:
+  description: What would change, one line for each object.
+  type: list
+  elements: str
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402  documentation comes first
+from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import (  # noqa: E402
+    plan,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (  # noqa: E402
+    KubernetesCluster,
+    Refused,
+    Unreachable,
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "kubeconfig": {"type": "path", "required": True},
+            "objects": {"type": "list", "elements": "dict", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        found = plan(KubernetesCluster(module.params["kubeconfig"]), module.params["objects"])
+    except (Refused, Unreachable) as error:
+        module.fail_json(msg=str(error))
+    changes = [f"{change.item}: {change.reason}" for _item, change in found]
+    module.exit_json(
+        changed=module.check_mode and bool(found),
+        objects=[item for item, _change in found],
+        changes=changes,
+        diff={"prepared": "".join(f"{line}\n" for line in changes)},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: objects_ready
+short_description: Wait until nodes and workloads are ready
+version_added: 0.1.0
+author: the Roost developers
+description:
+  - Asks the API until everything named is ready. When the time is up, the message says what is
+    missing and what pods and events tell about the reason.
+options:
+  kubeconfig:
+    description: An administrator's kubeconfig.
+    type: path
+    required: true
+  nodes:
+    description: Nodes that have to be Ready.
+    type: list
+    elements: str
+    default: []
+  namespace:
+    description: Namespace of the workloads.
+    type: str
+    default: ''
+  deployments:
+    description: Deployments that have to be rolled out.
+    type: list
+    elements: str
+    default: []
+  daemon_sets:
+    description: DaemonSets that have to run on all their nodes.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: How long to wait, in seconds.
+    type: float
+    default: 120
+attributes:
+  check_mode:
+    support: full
+    description: Waits for nothing.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Wait for istiod
+  roost.cluster.objects_ready:
+    kubeconfig: .kube/config
+    namespace: istio-system
+    deployments: [istiod]
+"""
+
+RETURN = r"""
+seconds:
+  description: How long it took.
+  type: float
+  returned: success
+missing:
+  description: What was missing when the time was up.
+  type: list
+  elements: str
+  returned: failure
+"""
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402  documentation comes first
+from ansible_collections.roost.cluster.plugins.module_utils.objects.ready import (  # noqa: E402
+    Wanted,
+    wait,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (  # noqa: E402
+    KubernetesCluster,
+    Unreachable,
+)
+
+
+def main() -> None:
+    names = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            "kubeconfig": {"type": "path", "required": True},
+            "nodes": names,
+            "namespace": {"type": "str", "default": ""},
+            "deployments": names,
+            "daemon_sets": names,
+            "timeout": {"type": "float", "default": 120},
+        },
+        supports_check_mode=True,
+    )
+    if module.check_mode:
+        module.exit_json(changed=False, seconds=0.0)
+    given = module.params
+    wanted = Wanted(given["nodes"], given["namespace"], given["deployments"], given["daemon_sets"])
+    try:
+        outcome = wait(KubernetesCluster(given["kubeconfig"]), wanted, given["timeout"])
+    except Unreachable as error:
+        module.fail_json(msg=str(error), missing=[])
+    if outcome.missing:
+        lines = [f"  - {text}" for text in outcome.missing] + [
+            f"    {text}" for text in outcome.why
+        ]
+        module.fail_json(
+            msg=f"after {given['timeout']:.0f} s this is still missing:\n" + "\n".join(lines),
+            missing=outcome.missing,
+        )
+    module.exit_json(changed=False, seconds=outcome.seconds)
+
+
+if __name__ == "__main__":
+    main()

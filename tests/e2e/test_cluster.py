@@ -1,0 +1,137 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From nothing to a measured canary and back to nothing, as a person does it.
+
+The tests stand in the order in which they run: up, measured, again, in a browser, down.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from samples.app.tests.drawing import CHROMIUM, DIGITS, FLAGS, draw
+from tests.e2e.conftest import (
+    HOSTS,
+    REPOSITORY,
+    SETTINGS,
+    URL,
+    Ran,
+    docker,
+    kubectl,
+    left_over,
+    run,
+)
+
+# One run in ten thousand may fail by chance.
+CONFIDENCE = "verify_confidence=0.9999"
+SECOND_UP_SECONDS = 60
+SECOND_SITE_SECONDS = 30
+
+
+def test_make_up_ends_with_where_things_are_and_what_was_measured(cluster: Ran) -> None:
+    assert cluster.code == 0
+    assert f"app         {URL}/" in cluster.output
+    kubeconfig = REPOSITORY / ".roost" / SETTINGS["ROOST_CLUSTER"] / "kubeconfig"
+    assert f"kubeconfig  {kubeconfig}" in cluster.output
+    assert "split       v2: " in cluster.output
+    assert stat.S_IMODE(kubeconfig.stat().st_mode) == 0o600
+
+
+def test_every_promise_holds(cluster: Ran) -> None:
+    verified = run("ansible-playbook", "playbooks/verify.yml", "-e", CONFIDENCE)
+    assert verified.code == 0
+    assert "0 mixed of 5000" in verified.output
+
+
+def test_a_wrong_release_is_refused_before_anything_is_applied(
+    cluster: Ran, tmp_path: Path
+) -> None:
+    before = revisions()
+    wrong = tmp_path / "release.yml"
+    wrong.write_text((REPOSITORY / "inventory/group_vars/all/release.yml").read_text())
+    wrong.write_text(wrong.read_text().replace("weight: 10", "weight: 10.5"))
+    assert "10.5" in wrong.read_text()
+    refused = run("ansible-playbook", "playbooks/release.yml", "-e", f"@{wrong}")
+    assert refused.code != 0
+    assert "canary.weight" in refused.output
+    assert revisions() == before
+
+
+def revisions() -> dict[str, str]:
+    """What Kubernetes counts up when an object of the release changes."""
+    kinds = "deployments,services,virtualservices,destinationrules"
+    items = kubectl("get", kinds, "--namespace", "digits")["items"]
+    assert len(items) > 8
+    return {
+        f"{item['kind']}/{item['metadata']['name']}": str(item["metadata"].get("generation"))
+        for item in items
+    }
+
+
+def processes() -> dict[str, object]:
+    """When each container of a node or a pod was started, and how often."""
+    pods = kubectl("get", "pods", "--all-namespaces")["items"]
+    started: dict[str, object] = {
+        pod["metadata"]["uid"]: [
+            (item["name"], item["containerID"], item["restartCount"])
+            for item in pod["status"]["containerStatuses"]
+        ]
+        for pod in pods
+    }
+    for host in HOSTS:
+        name = f"roost-{SETTINGS['ROOST_CLUSTER']}-{host}"
+        units = ["containerd.service", "kubelet.service", "roost-registry.service"]
+        show = ["systemctl", "show", "--property=MainPID", *units]
+        started[host] = docker("exec", name, *show) + docker(
+            "inspect", "--format", "{{.State.StartedAt}}", name
+        )
+    return started
+
+
+def test_a_second_run_changes_nothing_and_restarts_nothing(cluster: Ran) -> None:
+    before = processes()
+    began = time.monotonic()
+    again = run("make", "up")
+    seconds = time.monotonic() - began
+    assert again.code == 0
+    assert set(again.recap) == {*HOSTS, "localhost"}
+    assert {host: counts["changed"] for host, counts in again.recap.items()} == dict.fromkeys(
+        again.recap, 0
+    )
+    assert processes() == before
+    site = next(line for line in again.output.splitlines() if line.startswith("cluster, mesh"))
+    print(f"second make up {seconds:.0f} s, site.yml {site.split()[-1]} s")
+    assert seconds < SECOND_UP_SECONDS
+    assert float(site.split()[-1]) <= SECOND_SITE_SECONDS
+
+
+def test_a_digit_drawn_in_a_browser_is_read(cluster: Ran) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page()
+        page.goto(URL)
+        draw(page, DIGITS[0])
+        expect(page.locator("#answer")).to_have_text("0")
+        version = page.locator("#app-version").inner_text()
+        assert version in ("v1", "v2")
+        assert page.locator("#model-version").inner_text() == version
+        browser.close()
+
+
+def test_make_down_leaves_nothing(cluster: Ran) -> None:
+    assert left_over()["containers"], "the cluster is there before"
+    assert run("make", "down").code == 0
+    assert left_over() == {"containers": [], "networks": [], "volumes": []}
+    assert not (REPOSITORY / ".roost" / SETTINGS["ROOST_CLUSTER"] / "kubeconfig").exists()
+
+
+@pytest.mark.parametrize("name", ["bundle.lock", "store"])
+def test_the_bundle_stays(cluster: Ran, name: str) -> None:
+    cache = Path(os.environ.get("ROOST_CACHE", Path.home() / ".cache" / "roost"))
+    assert (cache / name).exists()
