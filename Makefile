@@ -9,20 +9,19 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: help setup bundle up down clean status verify image test test-full lint unit samples-test \
-	molecule e2e lock
+.PHONY: help setup bundle up down clean status verify image test lint unit samples-test lock docs-images
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
 
 up: ## set up this machine, start the cluster, install everything; safe to run again
-	@python3 host/settings.py record
-	host/setup.sh
+	@host/setup.sh
+	python3 host/settings.py record
 	$(PYTHON) -m host.up
 
 setup: ## system packages, Docker Engine, .venv, the bundle and the node image
-	@python3 host/settings.py record
-	host/setup.sh
+	@host/setup.sh
+	python3 host/settings.py record
 	$(PYTHON) -m bundle fill
 	$(PYTHON) -m bundle docker-load node
 	$(PYTHON) -m bundle docker-load istio-proxy
@@ -41,7 +40,7 @@ status: ## the cluster's containers, and what the bundle holds
 image: ## add one's own image: IMAGE=registry.example/team/app:v1 FROM=docker|archive [FILE=app.tar]
 	@test -n "$(IMAGE)" -a -n "$(FROM)" || { echo 'make image: expected IMAGE=NAME:TAG FROM=docker, or FROM=archive FILE=app.tar' >&2; exit 2; }
 	$(PYTHON) -m bundle image '$(IMAGE)' --from '$(FROM)' $(if $(FILE),--file '$(FILE)')
-	if $(PYTHON) host/nodes.py status --quiet; then ansible-playbook playbooks/images.yml; fi
+	if $(PYTHON) host/nodes.py status --quiet; then ansible-playbook playbooks/registry.yml; fi
 
 down: ## remove the cluster; the bundle and the node image stay
 	@eval "$$(python3 host/settings.py exports)"

@@ -3,10 +3,11 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a cluster of container nodes has around its nodes: the network, the edge and the volumes.
 
-Vagrant makes the nodes themselves; the Vagrantfile calls this before and after. Everything is
-found by its label, so only what belongs to the cluster is ever touched.
+Vagrant makes the nodes themselves; the Vagrantfile calls this before and after. `up` makes the
+same nodes without Vagrant, for tests. Everything is found by its label, so only what belongs to
+the cluster is ever touched.
 
-Needs nothing but Python and Docker.
+Needs nothing but Python and Docker; `up` also PyYAML and what loads the node image.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from host import docker_cli, edge
+from host import containers, docker_cli, edge
 from host.cluster_settings import (
     REPOSITORY,
     Paths,
@@ -32,12 +33,22 @@ from host.cluster_settings import (
 from host.docker_cli import CHECKOUT_LABEL, CLUSTER_LABEL, NODE_LABEL, ROLE_LABEL, docker
 from host.holders import PORT_LABELS
 
-# The bundle's name of the image that has the edge's Envoy.
+# The bundle's names of the nodes' image and of the one that has the edge's Envoy.
+NODE_COMPONENT = "node"
 PROXY_COMPONENT = "istio-proxy"
 
 
 class NodesError(Exception):
     """What was asked for can't be done; the message says why and what to do."""
+
+
+ERRORS = (
+    NodesError,
+    SettingsError,
+    containers.ContainersError,
+    edge.EdgeError,
+    docker_cli.DockerError,
+)
 
 
 def network_up(settings: Settings, checkout: Path) -> bool:
@@ -87,25 +98,52 @@ def nodes(cluster: str) -> list[docker_cli.Object]:
     return docker_cli.containers(f"{CLUSTER_LABEL}={cluster}", f"{ROLE_LABEL}=node")
 
 
+def up(paths: Paths, settings: Settings, names: list[str]) -> list[str]:
+    """Have these machines run, or all, without Vagrant; returns what was made and started."""
+    if settings.provider != "docker":
+        raise NodesError(f"the machines of {settings.cluster} are no containers; run `vagrant up`")
+    wanted = containers.select(containers.machines(paths.root, settings), names)
+    present = {docker_cli.labels_of(node)[NODE_LABEL]: node for node in nodes(settings.cluster)}
+    made, stopped = [], []
+    for machine in wanted:
+        node = present.get(machine.name)
+        if node is None or not containers.is_complete(paths, machine.name):
+            if containers.is_vagrants(paths, machine.name):
+                raise NodesError(f"Vagrant has made {machine.name}; start it with `vagrant up`")
+            made.append(machine)
+        elif not docker_cli.is_running(node):
+            stopped.append(machine)
+    if made or stopped:
+        network_up(settings, paths.root)
+        for machine in made:
+            forget(paths, machine.name, machine.address)
+        containers.start(
+            paths, settings, _image(paths.root, NODE_COMPONENT) if made else "", made, stopped
+        )
+    return [f"made {machine.name}" for machine in made] + [
+        f"started {machine.name}" for machine in stopped
+    ]
+
+
 def edge_up(settings: Settings, checkout: Path) -> bool:
     addresses = [
         address
         for node in nodes(settings.cluster)
         if (address := docker_cli.address_in(node, settings.network))
     ]
-    return edge.up(settings, addresses, _proxy_image(checkout), checkout)
+    return edge.up(settings, addresses, _image(checkout, PROXY_COMPONENT), checkout)
 
 
-def _proxy_image(checkout: Path) -> str:
-    """The bundle's proxy, loaded into Docker."""
+def _image(checkout: Path, component: str) -> str:
+    """An image of the bundle, loaded into Docker."""
     python = checkout / ".venv" / "bin" / "python"
-    command = [str(python), "-m", "bundle", "docker-load", PROXY_COMPONENT]
+    command = [str(python), "-m", "bundle", "docker-load", component]
     try:
         done = subprocess.run(command, cwd=checkout, stdout=subprocess.PIPE, text=True, check=True)
         return done.stdout.split()[-1]
     except (OSError, subprocess.CalledProcessError, IndexError) as error:
         raise NodesError(
-            "the edge's image can't be had from the bundle; run `make setup` first"
+            f"the image {component} can't be had from the bundle; run `make setup` first"
         ) from error
 
 
@@ -140,15 +178,16 @@ def forget_host_key(known_hosts: Path, address: str) -> None:
 def clean(paths: Paths, any_checkout: bool = False) -> list[str]:
     """Remove every container, volume and network of the cluster; returns their names."""
     label = f"{CLUSTER_LABEL}={paths.cluster}"
-    containers, networks = docker_cli.containers(label), docker_cli.networks(label)
+    found, networks = docker_cli.containers(label), docker_cli.networks(label)
     if not any_checkout:
-        for item in (*containers, *networks):
+        for item in (*found, *networks):
             _refuse_foreign(paths, item)
-    removed = _remove("container", containers)
+    removed = _remove("container", found)
     # Only now: a container takes its unnamed volumes along.
     removed += _remove("volume", docker_cli.volumes(label))
     removed += _remove("network", networks)
     paths.known_hosts.unlink(missing_ok=True)
+    containers.forget_keys(paths)
     return removed
 
 
@@ -190,6 +229,8 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--cluster", help="the cluster's name (default: ROOST_CLUSTER, or roost)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    up_parser = commands.add_parser("up", help="make and start the nodes without Vagrant")
+    up_parser.add_argument("nodes", nargs="*", metavar="NODE", help="which (default: all)")
     network = commands.add_parser("network", help="the Docker network of the nodes")
     network.add_argument("action", choices=["up", "down"])
     edge_parser = commands.add_parser("edge", help="the container on 127.0.0.1")
@@ -206,7 +247,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     )
     status_parser = commands.add_parser("status", help="the containers, their state and addresses")
     status_parser.add_argument(
-        "--quiet", action="store_true", help="print nothing; exit with 1 unless every node runs"
+        "--quiet", action="store_true", help="print nothing; exit with 1 if no node runs"
     )
     return parser.parse_args(arguments)
 
@@ -224,10 +265,13 @@ def _run(options: argparse.Namespace, paths: Paths) -> int:
         return 0
     if command == "status" and options.quiet:
         running = [docker_cli.is_running(node) for node in nodes(paths.cluster)]
-        return 0 if running and all(running) else 1
+        return 0 if any(running) else 1
     settings = _settings(paths)
     if command == "status":
         print(status(settings))
+    elif command == "up":
+        for line in up(paths, settings, options.nodes):
+            print(line)
     elif command == "network":
         network_up(settings, paths.root) if options.action == "up" else network_down(settings)
     elif options.action == "up":
@@ -244,7 +288,7 @@ def main(arguments: list[str] | None = None, root: Path = REPOSITORY) -> int:
         environment["ROOST_CLUSTER"] = options.cluster
     try:
         return _run(options, Paths(root, cluster_name(environment)))
-    except (NodesError, SettingsError, edge.EdgeError, docker_cli.DockerError) as error:
+    except ERRORS as error:
         print(f"nodes: {error}", file=sys.stderr)
         return 1
 

@@ -106,7 +106,7 @@ start_docker() {
 make_venv() {
   local stamp=.venv/requirements.sha256
   local wanted
-  wanted=$(sha256sum requirements.txt samples/requirements-test.txt)
+  wanted=$(sha256sum requirements.txt)
   if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
   say "making .venv from requirements.txt (about a minute)"
   # A half-made environment has no stamp, so the next run makes it again.

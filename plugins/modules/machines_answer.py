@@ -70,12 +70,19 @@ from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
 
 def problem(machine: dict[str, Any], timeout: float) -> str:
-    """Why a machine can't be reached; empty if it can."""
+    """Why a machine can't be reached; empty if it can.
+
+    The greeting counts, not the connection: many a firewall or proxy accepts connections for
+    addresses behind which nobody is.
+    """
+    where = f"{machine['name']} ({machine['address']}:{machine['port']})"
     try:
-        socket.create_connection((machine["address"], machine["port"]), timeout).close()
+        with socket.create_connection((machine["address"], machine["port"]), timeout) as server:
+            server.settimeout(timeout)
+            greeting = server.recv(4)
     except OSError as error:
-        return f"{machine['name']} ({machine['address']}:{machine['port']}): {error}"
-    return ""
+        return f"{where}: {error}"
+    return "" if greeting == b"SSH-" else f"{where}: expected an SSH server, got {greeting!r}"
 
 
 def main() -> None:

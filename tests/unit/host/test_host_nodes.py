@@ -301,8 +301,11 @@ def test_a_stopped_nodes_address_is_the_configured_one(
     assert docker_cli.address_in(node, "roost-lab") == expected
 
 
-@pytest.mark.parametrize(("states", "code"), [([], 1), ([True, False], 1), ([True, True], 0)])
-def test_quiet_status_says_by_its_exit_code_whether_the_nodes_run(
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [([], 1), ([False, False], 1), ([True, False], 0), ([True, True], 0)],
+)
+def test_quiet_status_says_by_its_exit_code_whether_a_node_runs(
     paths: Paths, fake_docker: FakeDocker, states: list[bool], code: int
 ) -> None:
     fake_docker.items["container"] = [

@@ -1,0 +1,50 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether a machine answers: only a greeting of SSH counts."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from ansible_collections.roost.cluster.plugins.modules.machines_answer import problem
+
+
+@contextmanager
+def server(greeting: bytes) -> Iterator[int]:
+    """A server on 127.0.0.1 that greets one client; yields its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def greet() -> None:
+            client, _ = listening.accept()
+            with client:
+                client.sendall(greeting)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join()
+
+
+def machine(port: int) -> dict[str, object]:
+    return {"name": "control", "address": "127.0.0.1", "port": port}
+
+
+def test_a_machine_that_greets_answers() -> None:
+    with server(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
+        assert problem(machine(port), 2) == ""
+
+
+@pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n"])
+def test_what_is_no_ssh_server_does_not(greeting: bytes) -> None:
+    with server(greeting) as port:
+        assert "control (127.0.0.1:" in problem(machine(port), 2)
+
+
+def test_a_closed_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert "refused" in problem(machine(port), 2)

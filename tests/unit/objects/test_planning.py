@@ -1,0 +1,52 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Only objects that an apply would change are applied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import plan
+from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import Refused
+
+
+def config(name: str, value: str, **status: Any) -> dict[str, Any]:
+    found = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "here"},
+        "data": {"key": value},
+    }
+    return {**found, **({"status": status} if status else {})}
+
+
+class FakeCluster:
+    """Holds objects by name; a dry run answers with what was sent, and a status of its own."""
+
+    def __init__(self, *objects: dict[str, Any]) -> None:
+        self.objects = {item["metadata"]["name"]: item for item in objects}
+
+    def get(self, item: dict[str, Any]) -> dict[str, Any] | None:
+        return self.objects.get(item["metadata"]["name"])
+
+    def dry_run(self, item: dict[str, Any]) -> dict[str, Any]:
+        if item["metadata"]["name"] == "kind-unknown":
+            raise Refused(404, "no such kind")
+        return {**item, "status": {"seen": "later"}}
+
+
+def test_only_what_differs_is_returned_in_the_given_order() -> None:
+    cluster = FakeCluster(config("same", "1"), config("other", "1"))
+    wanted = [
+        config("new", "1"),
+        config("same", "1"),
+        config("other", "2"),
+        config("kind-unknown", "1"),
+    ]
+    found = plan(cluster, wanted)  # type: ignore[arg-type]
+    assert [item["metadata"]["name"] for item, _ in found] == ["new", "other", "kind-unknown"]
+    assert [change.reason for _, change in found] == ["new", "data.key: 1 → 2", "new"]
+
+
+def test_a_status_that_moves_is_no_change() -> None:
+    assert plan(FakeCluster(config("same", "1", seen="before")), [config("same", "1")]) == []  # type: ignore[arg-type]
