@@ -117,28 +117,31 @@ make_venv() {
   printf '%s\n' "$wanted" >"$stamp"
 }
 
+# Why this machine can't be set up by this user; all reasons at once.
+refusals() {
+  local wanted="$1"
+  problems
+  if [ -n "$wanted" ] && { ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; }; then
+    echo "missing packages: $wanted"
+    echo "on Debian 12 as root: apt-get install --no-install-recommends $wanted"
+    echo "elsewhere install what gives the same commands"
+  elif [ -z "$wanted" ] && [ "$(id -u)" != 0 ] && ! docker_answers; then
+    echo "Docker Engine doesn't answer $(id -un); start it as root, or join the group docker"
+  fi
+}
+
 main() {
   local wanted bad
-  bad=$(problems)
   wanted=$(missing_packages)
+  bad=$(refusals "$wanted")
   if $check_only; then
-    [ -z "$bad$wanted" ] && { say "nothing is missing"; exit 0; }
-    [ -z "$bad" ] || printf 'setup: %s\n' "$bad" >&2
-    [ -z "$wanted" ] || say "missing packages: $wanted" >&2
-    exit 1
+    [ -z "$wanted" ] || bad+=$'\n'"missing packages: $wanted"
+    [ -n "$bad" ] || { say "nothing is missing"; exit 0; }
   fi
   if [ -n "$bad" ]; then
-    printf 'setup: %s\n' "$bad" >&2
+    sed '/^$/d; s/^/setup: /' <<<"$bad" >&2
     say "nothing was changed" >&2
     exit 1
-  fi
-  if [ -n "$wanted" ]; then
-    if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-      say "missing: $wanted" >&2
-      say "on Debian 12 as root: apt-get install --no-install-recommends $wanted" >&2
-      say "elsewhere install what gives the same commands; nothing was changed" >&2
-      exit 1
-    fi
   fi
   install_packages "$wanted"
   start_docker

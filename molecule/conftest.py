@@ -1,0 +1,61 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the scenarios' tests share. Molecule runs them with the cluster's variables set."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+Setting = Callable[[str], str]
+Eventually = Callable[[Callable[[], Any], Any, float], None]
+
+
+@pytest.fixture(scope="session")
+def setting() -> Setting:
+    """A setting or a path of the cluster, by its key."""
+
+    def get(key: str) -> str:
+        command = [sys.executable, str(REPOSITORY / "host" / "settings.py"), "get", key]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def bundle() -> dict[str, Any]:
+    """What the bundle's lock says of each component."""
+    cache = os.environ.get("ROOST_CACHE") or Path.home() / ".cache" / "roost"
+    lock = json.loads((Path(cache) / "bundle.lock").read_text(encoding="utf-8"))
+    components: dict[str, Any] = lock["components"]
+    return components
+
+
+@pytest.fixture(scope="session")
+def api(setting: Setting) -> Any:
+    """The Kubernetes API, asked with the kubeconfig that was fetched."""
+    from kubernetes import client, config
+
+    return client.CoreV1Api(config.new_client_from_config(setting("kubeconfig")))
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Eventually:
+    """Asserts that something becomes what is expected, within seconds."""
+
+    def wait(look: Callable[[], Any], expected: Any, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (seen := look()) != expected and time.monotonic() < until:
+            time.sleep(0.5)  # what is looked at has no call that waits
+        assert seen == expected, f"still not after {seconds:g} s"
+
+    return wait
