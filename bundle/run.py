@@ -63,7 +63,7 @@ def run(
 
 
 def output(command: Sequence[str], *, cwd: Path | None = None) -> str:
-    """What a command prints on both outputs; an error if it fails."""
+    """What a command prints; an error with its last words if it fails."""
     done = subprocess.run(
         list(command), cwd=cwd, capture_output=True, text=True, errors="replace", check=False
     )
@@ -72,4 +72,4 @@ def output(command: Sequence[str], *, cwd: Path | None = None) -> str:
             f"`{' '.join(command)}` ended with {done.returncode}: "
             f"{(done.stdout + done.stderr)[-800:]}"
         )
-    return done.stdout + done.stderr
+    return done.stdout

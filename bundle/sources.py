@@ -70,8 +70,6 @@ def _go(job: Job) -> None:
         compiled += 1
         job.report(f"{compiled} packages, {line}")
 
-    job.report("downloading modules")
-    run(["go", "mod", "download"], log=job.log, cwd=module, env=env)
     run(command, log=job.log, cwd=module, env=env, on_line=told)
     for name, path in spec.get("files", {}).items():
         shutil.copyfile(_module_file(module, path), job.folder / name)
@@ -80,24 +78,16 @@ def _go(job: Job) -> None:
 def _c(job: Job) -> None:
     spec = job.source.spec
     module = REPOSITORY / spec["module"]
-    run(["go", "mod", "download"], log=job.log, cwd=module, env=GO_ENVIRONMENT)
     flags = spec["flags"].format(version=job.source.version).split()
     target = job.folder / job.source.name
     command = [need("gcc"), "-Os", "-Wall", "-static", "-s", *flags, "-o", str(target)]
     run([*command, str(_module_file(module, spec["file"]))], log=job.log)
 
 
-def _module_file(module: Path, path: str) -> Path:
+def _module_file(module: Path, file: dict[str, str]) -> Path:
     """Path of a file of one of the modules that `module` requires, in Go's cache."""
-    listed = output([need("go"), "list", "-mod=readonly", "-m", "-json", "all"], cwd=module)
-    decoder = json.JSONDecoder()
-    position = listed.index("{")
-    while position < len(listed):
-        found, end = decoder.raw_decode(listed, position)
-        if path.startswith(f"{found['Path']}/") and "Dir" in found:
-            return Path(found["Dir"]) / path.removeprefix(f"{found['Path']}/")
-        position = end + len(listed[end:]) - len(listed[end:].lstrip())
-    raise BundleError(f"{path}: none of the modules in {module}/go.mod holds it")
+    told = output([need("go"), "mod", "download", "-json", file["of"]], cwd=module)
+    return Path(json.loads(told)["Dir"]) / file["path"]
 
 
 def _wheel(job: Job) -> None:
