@@ -64,6 +64,9 @@ unit: ## the tests of pure code
 samples-test: ## the samples' own tests, in an environment of their own
 	@tests/samples
 
+docs-images: ## draw docs/images from docs/diagrams again
+	@python3 docs/draw.py
+
 lock: ## write requirements.txt from requirements.in, with hashes
 	@$(PYTHON) -m uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \
 	  --no-emit-index-url -o requirements.txt requirements.in

@@ -3,9 +3,9 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Draws docs/diagrams/*.d2 as docs/images/*.png.
 
-The tools are npm packages, pinned in docs/diagrams/package-lock.json and installed once, in .cache/;
-the drawing itself needs no network and no fonts of the machine. Each picture says in a text chunk
-which sources it was drawn from, in the form of sha256sum; a test compares that with the files.
+The tools are npm packages, pinned in docs/diagrams/package-lock.json and installed into .cache/
+once; the drawing itself needs no network and no fonts of the machine. Each picture says in a text
+chunk which sources it was drawn from, as sha256sum lists them; a test compares that with the files.
 
 Needs Python and Node.js 18 or newer with npm.
 """

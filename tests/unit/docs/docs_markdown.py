@@ -19,16 +19,15 @@ DOCUMENTS = (
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img[^>]*\bsrc=\"([^\"]+)\"")
-MAKE = re.compile(r"(?:^|[\s`])make ([a-z][a-z-]*)\b")
+MAKE = re.compile(r"(?:^|[\s`])make\s+([a-z][a-z-]*)\b")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 
 # What a run makes, so that a fresh clone doesn't have it.
-MADE = (".kube/", ".roost/", ".vagrant/", ".venv/", ".venv-samples/", ".cache/")
-# A file by its ending, or a path of at least two parts that ends in a slash or a plain name.
-ENDINGS = "cjs|cfg|d2|in|j2|json|md|mjs|mod|png|py|rb|sh|sum|toml|txt|ya?ml"
-PATH = re.compile(rf"(?<![\w./:@~{{=-])((?:\.?[\w-]+/)+(?:[\w-]+\.(?:{ENDINGS})|[\w-]*)(?![\w.:*{{…]))")
-# In lower-case placeholders these stand for something that the reader chooses.
-PLACEHOLDER = re.compile(r"(?:^|/)[A-Z]+(?:/|$)")
+MADE = {".kube", ".roost", ".vagrant", ".venv", ".venv-samples", ".cache"}
+PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*/?")
+ENDING = re.compile(r"\.(?:cfg|d2|in|j2|json|md|mjs|mod|png|py|rb|sh|sum|toml|txt|ya?ml)$")
+# Stands for something that the reader chooses, as in roles/NAME/.
+PLACEHOLDER = re.compile(r"[A-Z]+")
 
 
 def code(text: str) -> list[str]:
@@ -56,8 +55,22 @@ def targets(text: str) -> set[str]:
 
 
 def paths(text: str) -> set[str]:
-    """What looks like a path of this repository in code."""
-    found = {name for part in code(text) for name in PATH.findall(part)}
-    return {
-        name for name in found if not name.startswith(MADE) and not PLACEHOLDER.search(name)
-    }
+    """What looks like a path of this repository in code.
+
+    That is what begins with one of its folders, or ends like a file; the rest are names of images,
+    networks and the like.
+    """
+    words = {word.strip("\"'(),;") for part in code(text) for word in part.split()}
+    return {word for word in words if "/" in word and PATH.fullmatch(word) and _is_ours(word)}
+
+
+def _is_ours(word: str) -> bool:
+    parts = word.strip("/").split("/")
+    if parts[0] in MADE or any(PLACEHOLDER.fullmatch(part) for part in parts):
+        return False
+    return (REPOSITORY / parts[0]).is_dir() or bool(ENDING.search(word))
+
+
+def exists(path: str, *roots: Path) -> bool:
+    """Whether there is such a file or folder; `*` stands for anything."""
+    return any(True for root in roots for _ in root.glob(path))
