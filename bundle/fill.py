@@ -70,8 +70,8 @@ def _check_disk(cache: Cache, needed: int) -> None:
     free = shutil.disk_usage(cache.root).free
     if free < needed:
         raise BundleError(
-            f"{cache.root}: {free / 1e9:.1f} GB free, {needed / 1e9:.0f} GB are needed to build the "
-            "bundle; make room, or set ROOST_CACHE to a folder on another disk"
+            f"{cache.root}: {free / 1e9:.1f} GB free, {needed / 1e9:.0f} GB are needed to build "
+            "the bundle; make room, or set ROOST_CACHE to a folder on another disk"
         )
 
 
