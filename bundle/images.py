@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from bundle.cache import Cache, Lock
@@ -50,7 +50,7 @@ def import_base(cache: Cache, source: Source, log: Path) -> str:
     return reference
 
 
-@contextmanager
+@contextlib.contextmanager
 def build_context(cache: Cache, component: Component) -> Iterator[Path]:
     """A folder with exactly what the Dockerfile may copy, by hard links where possible."""
     (cache.root / "work").mkdir(exist_ok=True)
@@ -119,8 +119,8 @@ def load_into_docker(cache: Cache, lock: Lock, name: str) -> str:
     # Docker gives the image another id than the store, so what was loaded is written down.
     record = cache.root / "docker" / f"{name}.json"
     record.parent.mkdir(exist_ok=True)
-    if record.exists() and docker_has(reference):
-        loaded = json.loads(record.read_text())
+    loaded = json.loads(record.read_text()) if record.exists() else {}
+    if loaded and docker_has(reference):
         identity = docker("image", "inspect", "--format", "{{.Id}}", reference)
         if loaded == {"digest": entry["digest"], "id": identity}:
             return reference
@@ -132,6 +132,10 @@ def load_into_docker(cache: Cache, lock: Lock, name: str) -> str:
         run([*command, f"oci:{layout}", f"docker-daemon:{reference}"], log=log)
     identity = docker("image", "inspect", "--format", "{{.Id}}", reference)
     record.write_text(json.dumps({"digest": entry["digest"], "id": identity}))
+    if loaded and loaded["id"] != identity and docker_has(loaded["id"]):
+        # The one before has lost its name. Nodes of a running cluster may still need it.
+        with contextlib.suppress(BundleError):
+            docker("image", "rm", loaded["id"])
     return reference
 
 
