@@ -47,6 +47,7 @@ down: ## remove the cluster; the bundle and the node image stay
 	if command -v vagrant >/dev/null && [ -d "$$VAGRANT_DOTFILE_PATH" ]; then vagrant destroy -f; fi
 	if command -v docker >/dev/null; then python3 host/nodes.py clean; fi
 	rm -rf "$$VAGRANT_DOTFILE_PATH" "$$(python3 host/settings.py get kubeconfig)"
+	echo "no cluster $$ROOST_CLUSTER is left; \`make clean\` removes the bundle too"
 
 clean: down ## remove the cluster, the bundle, the images and .venv
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m bundle clean; fi

@@ -40,14 +40,21 @@ class Machine:
 
 def machines(root: Path, settings: Settings) -> list[Machine]:
     """All of the cluster: the listed workers first, those beyond them numbered on."""
-    groups = _yaml(root / "inventory" / "hosts.yml")["all"]["children"]["cluster"]["children"]
-    control, listed = (
-        {
-            host: int(variables["ansible_host"].rpartition(".")[2])
-            for host, variables in groups[group]["hosts"].items()
-        }
-        for group in ("control_plane", "workers")
-    )
+    path = root / "inventory" / "hosts.yml"
+    try:
+        groups = _yaml(path)["all"]["children"]["cluster"]["children"]
+        control, listed = (
+            {
+                host: int(variables["ansible_host"].rpartition(".")[2])
+                for host, variables in groups[group]["hosts"].items()
+            }
+            for group in ("control_plane", "workers")
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ContainersError(
+            f"{path}: expected the groups control_plane and workers below cluster, and an IPv4 "
+            "address as ansible_host of each machine, whose last part its container gets"
+        ) from error
     first = next(iter(listed.values()))
     numbered = [(f"worker-{index + 1}", first + index) for index in range(settings.workers)]
     workers = [*listed.items(), *numbered[len(listed) :]][: settings.workers]

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
@@ -17,7 +19,43 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 Setting = Callable[[str], str]
+Playbook = Callable[..., "Ran"]
 Eventually = Callable[[Callable[[], Any], Any, float], None]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a playbook ended: `recap` has Ansible's counts by host."""
+
+    code: int
+    output: str
+
+    @property
+    def recap(self) -> dict[str, dict[str, int]]:
+        text = self.output.rpartition("PLAY RECAP")[2]
+        return {
+            host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)}
+            for host, counts in re.findall(r"^(\S+) +: +(ok=.*)$", text, re.MULTILINE)
+        }
+
+
+@pytest.fixture(scope="session")
+def playbook() -> Playbook:
+    """Runs a playbook over the scenario's machines."""
+
+    def run(path: Path, *arguments: str) -> Ran:
+        done = subprocess.run(
+            ["ansible-playbook", f"--inventory={REPOSITORY / 'inventory'}", *arguments, str(path)],
+            # Molecule asks for colours, which would be in the words that are looked for.
+            env={**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout)
+
+    return run
 
 
 @pytest.fixture(scope="session")

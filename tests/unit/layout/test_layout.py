@@ -33,7 +33,7 @@ DEEPEST = 12
 def test_the_collection_is_the_checkout(name: str) -> None:
     link = COLLECTION / name
     assert link.is_symlink()
-    assert not Path(os.readlink(link)).is_absolute()
+    assert not link.readlink().is_absolute()
     assert link.resolve() == REPOSITORY / name
 
 
