@@ -52,13 +52,12 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402  documentation comes first
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (  # noqa: E402
+    ApiError,
+    KubernetesClient,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import (  # noqa: E402
     plan,
-)
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (  # noqa: E402
-    KubernetesCluster,
-    Refused,
-    Unreachable,
 )
 
 
@@ -71,8 +70,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        found = plan(KubernetesCluster(module.params["kubeconfig"]), module.params["objects"])
-    except (Refused, Unreachable) as error:
+        found = plan(KubernetesClient(module.params["kubeconfig"]), module.params["objects"])
+    except ApiError as error:
         module.fail_json(msg=str(error))
     changes = [f"{change.item}: {change.reason}" for _item, change in found]
     module.exit_json(

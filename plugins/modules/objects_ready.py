@@ -69,13 +69,13 @@ missing:
 """
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402  documentation comes first
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (  # noqa: E402
+    KubernetesClient,
+    Unreachable,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.objects.ready import (  # noqa: E402
     Wanted,
     wait,
-)
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (  # noqa: E402
-    KubernetesCluster,
-    Unreachable,
 )
 
 
@@ -97,7 +97,7 @@ def main() -> None:
     given = module.params
     wanted = Wanted(given["nodes"], given["namespace"], given["deployments"], given["daemon_sets"])
     try:
-        outcome = wait(KubernetesCluster(given["kubeconfig"]), wanted, given["timeout"])
+        outcome = wait(KubernetesClient(given["kubeconfig"]), wanted, given["timeout"])
     except Unreachable as error:
         module.fail_json(msg=str(error), missing=[])
     if outcome.missing:

@@ -127,13 +127,13 @@ problems:
 from typing import Any  # noqa: E402  documentation comes first
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.release import planning  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (  # noqa: E402
-    Cluster,
-    KubernetesCluster,
-    Refused,
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (  # noqa: E402
+    ApiError,
+    Client,
+    KubernetesClient,
     Unreachable,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.release import planning  # noqa: E402
 from ansible_collections.roost.cluster.plugins.module_utils.release.live import Unreadable  # noqa: E402
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context  # noqa: E402
 from ansible_collections.roost.cluster.plugins.module_utils.release.resolving import (  # noqa: E402
@@ -152,11 +152,11 @@ ARGUMENTS = {
 }
 
 
-def connect(module: Any) -> tuple[Cluster, list[str]]:
+def connect(module: Any) -> tuple[Client, list[str]]:
     """The cluster; or, in a dry run, an empty one in place of one that doesn't answer."""
     try:
-        cluster = KubernetesCluster(module.params["kubeconfig"])
-        has_istio = cluster.serves("VirtualService")
+        client = KubernetesClient(module.params["kubeconfig"])
+        has_istio = client.serves("VirtualService")
     except Unreachable as error:
         if not module.check_mode:
             module.fail_json(msg=f"The release can't be planned: {error}")
@@ -166,7 +166,7 @@ def connect(module: Any) -> tuple[Cluster, list[str]]:
             msg="The release can't be planned: the cluster doesn't serve networking.istio.io/v1. "
             "Run playbooks/mesh.yml first."
         )
-    return cluster, []
+    return client, []
 
 
 def main() -> None:
@@ -178,11 +178,11 @@ def main() -> None:
     try:
         # The description first: a wrong one is refused whether or not there is a cluster.
         file = planning.accept(params["release"], read_lock(params["lock"]))
-        cluster, notes = connect(module)
-        plan = planning.plan(file, cluster, context)
+        client, notes = connect(module)
+        plan = planning.plan(file, client, context)
     except planning.Rejected as error:
         module.fail_json(msg=str(error), problems=[item.as_dict() for item in error.problems])
-    except (Refused, Unreachable, Unreadable, Unusable) as error:
+    except (ApiError, Unreadable, Unusable) as error:
         module.fail_json(msg=f"The release can't be planned: {error}")
     result = {**plan.rendered(), "changed": False}
     result["notes"] = [*notes, *result["notes"]]

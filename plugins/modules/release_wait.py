@@ -93,14 +93,15 @@ evidence:
 from typing import Any  # noqa: E402  documentation comes first
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.release import (  # noqa: E402
-    evidence,
-    readiness,
-    waiting,
-)
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (  # noqa: E402
-    KubernetesCluster,
+from ansible_collections.roost.cluster.plugins.module_utils.api import evidence  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (  # noqa: E402
+    KubernetesClient,
     Unreachable,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release import (  # noqa: E402
+    names,
+    proxies,
+    waiting,
 )
 
 ARGUMENTS = {
@@ -116,7 +117,7 @@ ARGUMENTS = {
 
 
 def check(module: Any) -> None:
-    known = {"ready", "gone", *readiness.PROXY_CHECKS}
+    known = {"ready", "gone", *proxies.PROXY_CHECKS}
     unknown = sorted(set(module.params["wait"]) - known)
     if unknown:
         module.fail_json(
@@ -127,10 +128,16 @@ def check(module: Any) -> None:
         module.fail_json(msg="timeout: expected at least 1 second, and pause more than 0")
 
 
-def fail(module: Any, cluster: KubernetesCluster, outcome: waiting.Outcome) -> None:
+def fail(module: Any, client: KubernetesClient, outcome: waiting.Outcome) -> None:
     params = module.params
     concerned = waiting.concerned(params["wait"])
-    reasons = evidence.gather(cluster, params["release"], params["namespace"], concerned)
+    reasons = evidence.gather(
+        client,
+        params["namespace"],
+        concerned,
+        lambda pod: names.workload_of(pod) in concerned,
+        names.release_selector(params["release"]),
+    )
     lines = [f"  - {text}" for text in outcome.missing] + [f"    {text}" for text in reasons]
     module.fail_json(
         msg=f"Release {params['release']}: after {outcome.seconds:.0f} s (the limit is "
@@ -147,7 +154,7 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=False, seconds=0.0, notes=[])
     try:
-        cluster = KubernetesCluster(params["kubeconfig"])
+        client = KubernetesClient(params["kubeconfig"])
     except Unreachable as error:
         module.fail_json(msg=f"Release {params['release']}: {error}")
     place = waiting.Place(
@@ -156,10 +163,10 @@ def main() -> None:
         params["gateway_namespace"],
         params["gateway_selector"],
     )
-    watcher = waiting.Watcher(cluster, place)
+    watcher = waiting.Watcher(client, place)
     outcome = watcher.wait(params["wait"], params["timeout"], params["pause"])
     if outcome.missing:
-        fail(module, cluster, outcome)
+        fail(module, client, outcome)
     module.exit_json(changed=False, seconds=outcome.seconds, notes=outcome.notes)
 
 

@@ -86,13 +86,13 @@ failures:
 from typing import Any  # noqa: E402
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (  # noqa: E402
+    ApiError,
+    KubernetesClient,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.verify.cluster import (  # noqa: E402
     Wanted,
     judge,
-)
-from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import (  # noqa: E402
-    ApiError,
-    KubernetesApi,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.verify.observe import (  # noqa: E402
     observe,
@@ -136,7 +136,7 @@ def main() -> None:
     except BadRelease as error:
         module.fail_json(msg=str(error))
     try:
-        promises = judge(observe(KubernetesApi(params["kubeconfig"]), wanted), wanted)
+        promises = judge(observe(KubernetesClient(params["kubeconfig"]), wanted), wanted)
     except ImportError as error:
         module.fail_json(
             msg=f"{error}: verify_cluster runs on the controller and needs kubernetes; "

@@ -144,9 +144,7 @@ from typing import Any  # noqa: E402
 STARTED = time.monotonic()
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import (  # noqa: E402
-    ApiError,
-)
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError  # noqa: E402
 from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (  # noqa: E402
     failures,
 )

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, object_key
 from ansible_collections.roost.cluster.plugins.module_utils.release import images, names
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Canary
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
 
-# The objects of a release that live on the cluster, by names.object_key().
+# The objects of a release that live on the cluster, by object_key().
 Inventory = Mapping[str, Block]
 
 
@@ -47,7 +47,7 @@ def record_of(route: Block | None) -> Block | None:
         record = None
     if not isinstance(record, dict):
         raise Unreadable(
-            f"the annotation {names.RECORD_ANNOTATION} of {names.object_key(route)} is not JSON; "
+            f"the annotation {names.RECORD_ANNOTATION} of {object_key(route)} is not JSON; "
             "remove it to have the file applied as on a first run"
         )
     return record
@@ -98,7 +98,7 @@ def entry_host(route: Block) -> str | None:
 
 def _unreadable(route: Block, what: str) -> Unreadable:
     return Unreadable(
-        f"{names.object_key(route)} can't be read: {what}; expected one or two subsets whose "
+        f"{object_key(route)} can't be read: {what}; expected one or two subsets whose "
         "weights add up to 100. Correct it, or delete it to have the file applied as on a first run"
     )
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-# One Kubernetes object or one release block, as it stands in YAML.
-Block = dict[str, Any]
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
+    FIELD_MANAGER,
+    Block,
+    label_of,
+)
 
-FIELD_MANAGER = "roost"
 # The release block as last applied from the file, on the VirtualService that carries the weights.
 RECORD_ANNOTATION = "roost.cluster/release"
+RECORD_WORDING = {
+    RECORD_ANNOTATION: (
+        "the record of the release block is new",
+        "the record of the release block follows the file",
+    )
+}
 # The image reference as a person wrote it; the pods run its digest.
 IMAGE_ANNOTATION = "roost.cluster/image"
 
@@ -20,6 +27,8 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 
 # The name of the HTTP rule that draws the version. Envoy's route carries the same name.
 DRAW_RULE = "weights"
+# The sidecar's container, and the gateway's.
+PROXY = "istio-proxy"
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,11 @@ def workload_name(service: str, version: str) -> str:
     return f"{service}-{version}"
 
 
+def workload_of(pod: Block) -> str:
+    """The Deployment that a pod of a release belongs to."""
+    return workload_name(label_of(pod, "app"), label_of(pod, "version"))
+
+
 def gateway_name(release: str) -> str:
     return release
 
@@ -60,11 +74,3 @@ def host_of(service: str, namespace: str, context: Context) -> str:
 
 def envoy_cluster(port: int, subset: str, host: str) -> str:
     return f"outbound|{port}|{subset}|{host}"
-
-
-def object_key(item: Mapping[str, Any]) -> str:
-    """`Deployment digits/app-v1`: unique among all objects of a release, and readable."""
-    meta = item["metadata"]
-    namespace = meta.get("namespace")
-    place = f"{namespace}/" if namespace else ""
-    return f"{item['kind']} {place}{meta['name']}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import routing, workloads
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block, Context
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 
 
 def derive(release: Release, context: Context, record: Block | None = None) -> list[Block]:

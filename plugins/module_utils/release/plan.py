@@ -7,23 +7,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.release import differences, names
+from ansible_collections.roost.cluster.plugins.module_utils.api import differences
+from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, object_key
 from ansible_collections.roost.cluster.plugins.module_utils.release.expect import Wait
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import RECORD_WORDING
 from ansible_collections.roost.cluster.plugins.module_utils.release.stages import Stage
 
 # These hold together or not at all; in the others each part stands for itself.
 _INDIVISIBLE = ("weights", "pins", "idle")
-
-
-@dataclass(frozen=True)
-class Change:
-    """One object that is not as it shall be."""
-
-    item: str
-    reason: str
-    before: Block | None
-    after: Block | None
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,7 @@ def candidates(stages: Iterable[Stage]) -> dict[str, Block]:
 
 
 def fingerprint(item: Block) -> str:
-    return f"{names.object_key(item)} {json.dumps(item, sort_keys=True)}"
+    return f"{object_key(item)} {json.dumps(item, sort_keys=True)}"
 
 
 def settle(stages: Iterable[Stage], compare: Compare, steady: Wait) -> list[Step]:
@@ -72,8 +64,8 @@ def settle(stages: Iterable[Stage], compare: Compare, steady: Wait) -> list[Step
             steps.append(Step(_gate(stage, lacking)))
             awaited = _plus(awaited, lacking)
         touched = {change.item for change in changes}
-        items = [item for item in stage.objects if names.object_key(item) in touched]
-        applied |= {names.object_key(item): item for item in items}
+        items = [item for item in stage.objects if object_key(item) in touched]
+        applied |= {object_key(item): item for item in items}
         awaited = _plus(awaited, stage.wait)
         steps.append(Step(replace(stage, objects=items), changes))
     if steps:
@@ -86,13 +78,13 @@ def settle(stages: Iterable[Stage], compare: Compare, steady: Wait) -> list[Step
 def _change(
     stage: Stage, item: Block, applied: dict[str, Block], compare: Compare
 ) -> Change | None:
-    key = names.object_key(item)
+    key = object_key(item)
     if stage.state == "absent":
         return Change(key, "is not part of the release any more", item, None)
     earlier = applied.get(key)
     if earlier is None:
         return compare(item)
-    reason = differences.reason(earlier, item)
+    reason = differences.reason(earlier, item, RECORD_WORDING)
     return Change(key, reason, earlier, item) if reason else None
 
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
+from ansible_collections.roost.cluster.plugins.module_utils.api import differences
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client
+from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
-    differences,
     expect,
     live,
     objects,
@@ -18,11 +21,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import (
     survey,
     three_way,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import Cluster
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block, Context
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 from ansible_collections.roost.cluster.plugins.module_utils.release.plan import (
-    Change,
     Step,
     candidates,
     fingerprint,
@@ -84,10 +85,10 @@ def accept(block: Any, digests: Mapping[str, str] | None) -> Block:
     return resolved
 
 
-def plan(file: Block, cluster: Cluster, context: Context) -> Plan:
+def plan(file: Block, client: Client, context: Context) -> Plan:
     """From an accepted block and the cluster to the steps between them. Changes nothing."""
     name, namespace = file["name"], file["namespace"]
-    found = survey.inventory(cluster, name, namespace)
+    found = survey.inventory(client, name, namespace)
     record = live.record_of(live.entry_route(found, name, namespace))
     merged = three_way.merge(file, record, live.live_of(found, name, namespace))
     if merged.problems:
@@ -97,11 +98,11 @@ def plan(file: Block, cluster: Cluster, context: Context) -> Plan:
         raise Rejected([_after_merge(problem) for problem in problems])
     release = replace(release, scaled=merged.scaled)
     wanted = objects.derive(release, context)
-    problems = survey.neighbours(cluster, release) + survey.foreign(cluster, wanted, found)
+    problems = survey.neighbours(client, release) + survey.foreign(client, wanted, found)
     if problems:
         raise Rejected(problems)
     built = stages.build(release, found, context, file)
-    verdicts = survey.compare(cluster, found, candidates(built))
+    verdicts = survey.compare(client, found, candidates(built))
     steady = expect.steady(release, context)
     steps = settle(built, lambda item: verdicts[fingerprint(item)], steady)
     return Plan(release, steps, merged.notes, steady)

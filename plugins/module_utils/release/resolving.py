@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import images, spec
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Problem
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import names
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block, Context
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 
 _NETWORKING = "networking.istio.io/v1"
 _MESH = "mesh"

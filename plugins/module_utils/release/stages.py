@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, object_key
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
     expect,
-    names,
     objects,
     routing,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.expect import Wait
 from ansible_collections.roost.cluster.plugins.module_utils.release.live import Inventory
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block, Context
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 from ansible_collections.roost.cluster.plugins.module_utils.release.transition import Transition
 
 # Deleted in this order: rules outlive the pods, or a call would go to any version of them.
@@ -53,7 +53,7 @@ def build(
     release: Release, inventory: Inventory, context: Context, record: Block | None
 ) -> list[Stage]:
     """All stages, whether or not there is anything to change in them; see `settle`."""
-    final = {names.object_key(item): item for item in objects.derive(release, context, record)}
+    final = {object_key(item): item for item in objects.derive(release, context, record)}
     change = Transition(release, inventory, context, objects.dumps(record), final)
     if not change.running:
         opening = [_install(change)]
@@ -67,7 +67,7 @@ def _install(change: Transition) -> Stage:
     routes stand before the pods in the list, and all of the weight is on the stable version."""
     release, context = change.release, change.context
     route = change.holding_route()
-    hidden = names.object_key(route)
+    hidden = object_key(route)
     items = [item for key, item in change.final.items() if key != hidden]
     position = next(i for i, item in enumerate(items) if item["kind"] == "PodDisruptionBudget")
     if change.live_route is None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.release import differences, names
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import Cluster, Refused
+from ansible_collections.roost.cluster.plugins.module_utils.api import comparison
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client, Refused
+from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
+from ansible_collections.roost.cluster.plugins.module_utils.api.execution import Executed
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
+    FIELD_MANAGER,
+    Block,
+    object_key,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.api.parallel import in_parallel
+from ansible_collections.roost.cluster.plugins.module_utils.release import names
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
-from ansible_collections.roost.cluster.plugins.module_utils.release.plan import Change
 from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Problem
 
-_AT_ONCE = 8
 _OWNED_KINDS = (
     "ServiceAccount",
     "Service",
@@ -41,30 +46,32 @@ class NoCluster:
     def dry_run(self, item: Block) -> Block:
         raise Refused(404, "there is no cluster")
 
-    def execute(self, *_call: Any) -> str:
+    def execute(self, *_call: Any) -> Executed:
         raise Refused(404, "there is no cluster")
 
     def log(self, *_call: Any) -> str:
         return ""
 
+    def ask_pod(self, *_call: Any) -> tuple[int, str]:
+        raise Refused(404, "there is no cluster")
 
-def inventory(cluster: Cluster, release: str, namespace: str) -> dict[str, Block]:
+
+def inventory(client: Client, release: str, namespace: str) -> dict[str, Block]:
     """Every object that carries the labels of the release, by its key."""
     selector = names.release_selector(release)
 
     def of_kind(kind: str) -> list[Block]:
-        return cluster.list(kind, namespace, selector)
+        return client.list(kind, namespace, selector)
 
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        lists = list(pool.map(of_kind, _OWNED_KINDS))
-    return {names.object_key(item): item for items in lists for item in items}
+    lists = in_parallel(of_kind, _OWNED_KINDS)
+    return {object_key(item): item for items in lists for item in items}
 
 
-def neighbours(cluster: Cluster, release: Release) -> list[Problem]:
+def neighbours(client: Client, release: Release) -> list[Problem]:
     """What other releases of the cluster leave no room for."""
-    ours = f"{names.MANAGED_BY}={names.FIELD_MANAGER}"
+    ours = f"{names.MANAGED_BY}={FIELD_MANAGER}"
     problems = []
-    for gateway in cluster.list("Gateway", None, ours):
+    for gateway in client.list("Gateway", None, ours):
         meta = gateway["metadata"]
         owner = (meta.get("labels") or {}).get(names.PART_OF)
         if owner == release.name and meta["namespace"] != release.namespace:
@@ -95,49 +102,29 @@ def _overlap(one: str, other: str) -> bool:
     )
 
 
-def foreign(cluster: Cluster, wanted: Iterable[Block], found: Mapping[str, Block]) -> list[Problem]:
+def foreign(client: Client, wanted: Iterable[Block], found: Mapping[str, Block]) -> list[Problem]:
     """Objects under a name that the release needs, which somebody else made."""
 
     def owner(item: Block) -> Problem | None:
-        if names.object_key(item) in found or item["kind"] == "Namespace":
+        if object_key(item) in found or item["kind"] == "Namespace":
             return None
-        existing = cluster.get(item)
+        existing = client.get(item)
         if existing is None:
             return None
         labels = existing["metadata"].get("labels") or {}
         return _not_ours(item, labels.get(names.PART_OF) or labels.get(names.MANAGED_BY))
 
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        return [problem for problem in pool.map(owner, wanted) if problem]
+    return [problem for problem in in_parallel(owner, wanted) if problem]
 
 
 def compare(
-    cluster: Cluster, found: Mapping[str, Block], contents: Mapping[str, Block]
+    client: Client, found: Mapping[str, Block], contents: Mapping[str, Block]
 ) -> dict[str, Change | None]:
-    """What a server-side apply would change, for each content; the API server says it itself, so
-    that its defaults and other people's fields are no differences."""
-
-    def one(item: Block) -> Change | None:
-        key = names.object_key(item)
-        before = found.get(key)
-        if before is None and item["kind"] == "Namespace":
-            before = cluster.get(item)
-        try:
-            after = cluster.dry_run(item)
-        except Refused as error:
-            # The namespace, or Istio's kinds, don't exist yet.
-            if error.status == 404:
-                return Change(key, "new", None, item)
-            raise Refused(error.status, f"{key} was refused: {error}") from error
-        if before is None:
-            return Change(key, "new", None, item)
-        reason = differences.reason(before, after)
-        if reason is None:
-            return None
-        return Change(key, reason, differences.cleaned(before), differences.cleaned(after))
-
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        return dict(zip(contents, pool.map(one, contents.values()), strict=True))
+    """What a server-side apply would change, for each content."""
+    spaces = {object_key(item): item for item in contents.values() if item["kind"] == "Namespace"}
+    # It may have been there before the release, without its labels.
+    existing = {key: item for key, space in spaces.items() if (item := client.get(space))}
+    return comparison.compare(client, {**existing, **found}, contents, names.RECORD_WORDING)
 
 
 def _moved(release: Release, elsewhere: str) -> Problem:
@@ -163,6 +150,6 @@ def _not_ours(item: Block, owner: str | None) -> Problem:
         "namespace",
         item["metadata"]["namespace"],
         "a namespace in which the release's names are free",
-        f"{names.object_key(item)} exists already"
+        f"{object_key(item)} exists already"
         + (f" and belongs to {owner}" if owner else " and was not made by Roost"),
     )

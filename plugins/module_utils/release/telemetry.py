@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 # The annotation of a pod by which its proxy gets the edges.
 HISTOGRAM_BUCKETS = "sidecar.istio.io/statsHistogramBuckets"
@@ -28,6 +29,7 @@ def _two_digits_below(value: float) -> float:
     return round(int(value / step + 1e-9) * step, 1)
 
 
+@cache
 def histogram_annotation() -> str:
     """The value of `sidecar.istio.io/statsHistogramBuckets`: the start of a statistic's name with
     the edges for it. Only the clusters that a proxy calls are of interest; the gateway's pods need

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release.live import Live
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import (
     DEFAULT_REPLICAS,
     Canary,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Problem
 
 _NONE = "none"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import live, names, routing
 from ansible_collections.roost.cluster.plugins.module_utils.release.live import Inventory
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block, Context
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.release import names, readiness
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (
-    Cluster,
-    Refused,
-    Unreachable,
-)
+from ansible_collections.roost.cluster.plugins.module_utils.api import readiness, waiting
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
+from ansible_collections.roost.cluster.plugins.module_utils.api.parallel import in_parallel
+from ansible_collections.roost.cluster.plugins.module_utils.release import names, proxies
 from ansible_collections.roost.cluster.plugins.module_utils.release.expect import Wait
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
 
 # Asking a proxy starts a process in its container; more at once only slow each other down.
 _ASKED_AT_ONCE = 6
@@ -40,6 +37,13 @@ class _Question:
     pod: Block
 
 
+@dataclass(frozen=True)
+class _Silence:
+    """Why a proxy gave no answer."""
+
+    why: str
+
+
 @dataclass
 class Outcome:
     seconds: float = 0.0
@@ -56,12 +60,12 @@ class Watcher:
 
     def __init__(
         self,
-        cluster: Cluster,
+        client: Client,
         place: Place,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._cluster, self._place = cluster, place
+        self._client, self._place = client, place
         self._clock, self._sleep = clock, sleep
         self._satisfied: set[tuple[str, str]] = set()
         self._quiet = 0
@@ -70,24 +74,15 @@ class Watcher:
         self._notes: list[str] = []
 
     def wait(self, wait: Wait, timeout: float, pause: float) -> Outcome:
-        begun = self._clock()
-        while True:
-            try:
-                missing = self.look(wait)
-            except (Refused, Unreachable) as error:
-                # An API server that is restarted meanwhile is one more thing to wait for.
-                missing = [str(error)]
-            seconds = self._clock() - begun
-            if not missing or seconds >= timeout:
-                return Outcome(round(seconds, 2), missing, self._notes)
-            self._sleep(pause)
+        ended = waiting.wait(lambda: self.look(wait), timeout, pause, self._clock, self._sleep)
+        return Outcome(*ended, self._notes)
 
     def look(self, wait: Wait) -> list[str]:
         """What is still missing. The cheap question comes first; without pods there is no point
         in asking proxies."""
         missing = self._ready(wait.get("ready") or [])
         if not missing:
-            about_proxies = [key for key in readiness.PROXY_CHECKS if wait.get(key)]
+            about_proxies = [key for key in proxies.PROXY_CHECKS if wait.get(key)]
             missing = self._proxies({key: wait[key] for key in about_proxies})
         return missing or self._gone(wait.get("gone") or [])
 
@@ -100,10 +95,10 @@ class Watcher:
         if missing:
             return missing
         return [
-            f"pod {pod['metadata']['name']} has no {readiness.PROXY} container: it was made while "
+            f"pod {pod['metadata']['name']} has no {names.PROXY} container: it was made while "
             "istiod's webhook was away or the namespace had no label; delete the pod"
             for pod in self._list("Pod")
-            if readiness.belongs_to(pod, deployments) and not readiness.has_proxy(pod)
+            if names.workload_of(pod) in deployments and not proxies.has_proxy(pod)
         ]
 
     def _gone(self, deployments: list[str]) -> list[str]:
@@ -112,7 +107,7 @@ class Watcher:
         left = [item["metadata"]["name"] for item in self._list("Deployment")]
         missing = [f"Deployment {name} is still there" for name in left if name in deployments]
         for pod in self._list("Pod"):
-            if readiness.belongs_to(pod, deployments):
+            if names.workload_of(pod) in deployments:
                 missing.append(f"pod {pod['metadata']['name']} has not ended yet")
         return missing
 
@@ -123,10 +118,10 @@ class Watcher:
         busy = []
         for item in questions:
             answer = answers[item.page, item.uid]
-            if isinstance(answer, Refused):
-                lacking = [f"can't be asked: {answer}"]
+            if isinstance(answer, _Silence):
+                lacking = [f"can't be asked: {answer.why}"]
             else:
-                check = readiness.PROXY_CHECKS[item.condition]
+                check = proxies.PROXY_CHECKS[item.condition]
                 lacking = check.lacks(conditions[item.condition], item.pod, answer)
             texts = [f"the proxy of {item.pod['metadata']['name']} {text}" for text in lacking]
             if item.condition == "idle":
@@ -139,7 +134,7 @@ class Watcher:
 
     def _questions(self, conditions: Wait) -> tuple[list[str], list[_Question]]:
         """Whom to ask what; and whom there should be to ask, and isn't."""
-        checks = {key: readiness.PROXY_CHECKS[key] for key in conditions}
+        checks = {key: proxies.PROXY_CHECKS[key] for key in conditions}
         missing, gateways, pods = [], list[Block](), list[Block]()
         if any(check.gateway for check in checks.values()):
             gateways = self._gateways()
@@ -177,22 +172,21 @@ class Watcher:
             (page, _uid), pod = question
             meta = pod["metadata"]
             command = ["pilot-agent", "request", "GET", page]
+            ended = self._client.execute(meta["namespace"], meta["name"], names.PROXY, command)
+            if ended.code != 0:
+                why = ended.errors or f"it ended with code {ended.code}"
+                return _Silence(f"{' '.join(command)}: {why}")
             try:
-                text = self._cluster.execute(
-                    meta["namespace"], meta["name"], readiness.PROXY, command
-                )
-                return readiness.READERS[page](text)
-            except Refused as error:
-                return error
+                return proxies.READERS[page](ended.output)
             except ValueError as error:
-                return Refused(0, f"gives no answer that can be read: {error}")
+                return _Silence(f"gives no answer that can be read: {error}")
 
-        with ThreadPoolExecutor(max_workers=_ASKED_AT_ONCE) as pool:
-            return dict(zip(questions, pool.map(answer, questions.items()), strict=True))
+        answers = in_parallel(answer, questions.items(), _ASKED_AT_ONCE)
+        return dict(zip(questions, answers, strict=True))
 
     def _gateways(self) -> list[Block]:
         selector = _selector(self._place.gateway_selector)
-        pods = self._cluster.list("Pod", self._place.gateway_namespace, selector)
+        pods = self._client.list("Pod", self._place.gateway_namespace, selector)
         return [pod for pod in pods if readiness.is_ready(pod)]
 
     def _pods(self) -> list[Block]:
@@ -202,13 +196,13 @@ class Watcher:
 
     def _list(self, kind: str) -> list[Block]:
         selector = names.release_selector(self._place.release)
-        return self._cluster.list(kind, self._place.namespace, selector)
+        return self._client.list(kind, self._place.namespace, selector)
 
 
 def _selector(labels: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
-def concerned(wait: Wait) -> Iterable[str]:
+def concerned(wait: Wait) -> list[str]:
     """The Deployments that a wait is about, for those who look for the reason of its failure."""
     return [*(wait.get("ready") or []), *(wait.get("gone") or [])]

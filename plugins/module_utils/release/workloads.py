@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import images, names
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release, Service
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
     HISTOGRAM_BUCKETS,
     histogram_annotation,

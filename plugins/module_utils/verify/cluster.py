@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import (
-    Executed,
-    is_ready,
-    label,
+from ansible_collections.roost.cluster.plugins.module_utils.api.execution import Executed
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
+    label_of,
     leaving,
-    name,
+    name_of,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.api.readiness import (
+    is_observed,
+    is_ready,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (
     from_problems,
@@ -63,9 +66,9 @@ def judge(snapshot: Snapshot, wanted: Wanted) -> list[dict[str, Any]]:
 
 
 def nodes_ready(snapshot: Snapshot, wanted: Wanted) -> dict[str, Any]:
-    present = {name(node) for node in snapshot.nodes}
+    present = {name_of(node) for node in snapshot.nodes}
     missing = [f"{node} has not joined" for node in wanted.nodes if node not in present]
-    unready = [f"{name(node)} is not Ready" for node in snapshot.nodes if not is_ready(node)]
+    unready = [f"{name_of(node)} is not Ready" for node in snapshot.nodes if not is_ready(node)]
     return from_problems(
         "nodes ready",
         f"{', '.join(wanted.nodes) or 'every node'} Ready",
@@ -79,7 +82,7 @@ def versions_pinned(snapshot: Snapshot, wanted: Wanted) -> dict[str, Any]:
     if wanted.version is None:
         return not_applicable("versions as pinned", "a pinned version", "no version was given")
     pinned = "v" + wanted.version.lstrip("v")
-    found = {name(node): node["status"]["nodeInfo"]["kubeletVersion"] for node in snapshot.nodes}
+    found = {name_of(node): node["status"]["nodeInfo"]["kubeletVersion"] for node in snapshot.nodes}
     return from_problems(
         "versions as pinned",
         f"kubelet {pinned} on every node",
@@ -132,7 +135,7 @@ def _in(thing: Mapping[str, Any], namespace: str) -> bool:
 
 
 def _full(thing: Mapping[str, Any]) -> str:
-    return f"{thing['metadata'].get('namespace')}/{name(thing)}"
+    return f"{thing['metadata'].get('namespace')}/{name_of(thing)}"
 
 
 def _pod_problem(pod: Mapping[str, Any]) -> str | None:
@@ -164,8 +167,7 @@ def _daemonset_progress(workload: Mapping[str, Any]) -> tuple[int, int]:
 
 def _if_observed(workload: Mapping[str, Any], have: int) -> int:
     """A status that is older than the specification says nothing about it."""
-    observed = int(workload.get("status", {}).get("observedGeneration", 0))
-    return have if observed >= int(workload["metadata"].get("generation", 0)) else 0
+    return have if is_observed(workload) else 0
 
 
 def services_spread(snapshot: Snapshot, wanted: Wanted) -> dict[str, Any]:
@@ -199,10 +201,7 @@ def ready_pods(
     return [
         pod
         for pod in pods
-        if _in(pod, namespace)
-        and label(pod, SERVICE_LABEL) == service
-        and is_ready(pod)
-        and not leaving(pod)
+        if _in(pod, namespace) and label_of(pod, SERVICE_LABEL) == service and is_ready(pod)
     ]
 
 
@@ -223,7 +222,7 @@ def name_resolves(snapshot: Snapshot, wanted: Wanted) -> dict[str, Any]:
     if result.missing:
         why = "not checkable: the image has neither python3 nor getent"
         return not_applicable(title, expected, why)
-    output = result.output.strip().splitlines()
+    output = result.text.strip().splitlines()
     if result.code == 0 and output:
         return promise(title, True, expected, f"{host} is {output[0].split()[0]} (by {command})")
     last = output[-1] if output else f"{command} ended with {result.code}"

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError, Client
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import label_of, name_of
+from ansible_collections.roost.cluster.plugins.module_utils.api.parallel import in_parallel
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import PROXY
 from ansible_collections.roost.cluster.plugins.module_utils.verify import envoy_stats
 from ansible_collections.roost.cluster.plugins.module_utils.verify.envoy_stats import (
     Cluster,
     Counts,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import (
-    WORKERS,
-    Api,
-    ApiError,
-    items,
-    label,
-    name,
-)
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import Target
 
-PROXY = "istio-proxy"
 STATS_PORT = 15090
 
 
@@ -55,27 +48,24 @@ class Difference:
         )
 
 
-def read(api: Api, namespace: str, selector: str) -> Reading:
+def read(client: Client, namespace: str, selector: str) -> Reading:
     """Read the statistics of every running proxy that the selector finds, at the same time."""
-    path = f"/api/v1/namespaces/{namespace}/pods"
     pods = [
         pod
-        for pod in items(api.get(f"{path}?labelSelector={quote(selector)}"))
+        for pod in client.list("Pod", namespace, selector)
         if pod.get("status", {}).get("phase") == "Running"
     ]
 
     def one(pod: Mapping[str, Any]) -> tuple[str, ProxyReading]:
-        address = f"{path}/{name(pod)}:{STATS_PORT}/proxy/stats/prometheus"
-        status, text = api.raw(address)
+        status, text = client.ask_pod(namespace, name_of(pod), STATS_PORT, "stats/prometheus")
         if status != 200:
             raise ApiError(
-                f"the statistics of pod {namespace}/{name(pod)}: expected status 200 from its "
+                f"the statistics of pod {namespace}/{name_of(pod)}: expected status 200 from its "
                 f"port {STATS_PORT}, got {status}: {text[:200]}; does the pod have a sidecar?"
             )
-        return _life(pod), ProxyReading(label(pod, "version"), envoy_stats.parse(text))
+        return _life(pod), ProxyReading(label_of(pod, "version"), envoy_stats.parse(text))
 
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        return dict(pool.map(one, pods))
+    return dict(in_parallel(one, pods))
 
 
 def _life(pod: Mapping[str, Any]) -> str:

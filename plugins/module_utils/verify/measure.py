@@ -8,16 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
+    ApiError,
+    Client,
+    KubernetesClient,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.load import Plan, run
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.summary import summarize
 from ansible_collections.roost.cluster.plugins.module_utils.verify import counters
 from ansible_collections.roost.cluster.plugins.module_utils.verify.cluster import SERVICE_LABEL
-from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import (
-    Api,
-    ApiError,
-    KubernetesApi,
-    items,
-)
 from ansible_collections.roost.cluster.plugins.module_utils.verify.split import Bar, judge
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import (
     Target,
@@ -75,25 +74,25 @@ class Settings:
         return found
 
 
-def measure(file: Target, settings: Settings, api: Api | None = None) -> dict[str, Any]:
+def measure(file: Target, settings: Settings, client: Client | None = None) -> dict[str, Any]:
     """Send the requests, read counters before and after if they are needed, and judge."""
     notes: list[str] = []
     wanted = file
     try:
-        api = api or KubernetesApi(settings.kubeconfig)
-        wanted = with_live(file, _virtual_services(api, file.namespace))
+        client = client or KubernetesClient(settings.kubeconfig)
+        wanted = with_live(file, client.list("VirtualService", file.namespace))
     except ApiError as error:
         # The split can be measured without the API; that the weight is only the file's is said.
         notes.append(f"note: the live weight could not be read: {error}")
     needs_counters = wanted.app_header is None or wanted.model_header is None
-    if needs_counters and api is None:
+    if needs_counters and client is None:
         raise ApiError(f"the proxies' counters are needed to tell versions apart; {notes[-1]}")
-    before = _read(api, wanted, settings) if needs_counters and api else None
+    before = _read(client, wanted, settings) if needs_counters and client else None
     plan = settings.plan(wanted)
     samples, seconds = run(plan)
     counted = None
-    if before and api:
-        after = _read(api, wanted, settings)
+    if before and client:
+        after = _read(client, wanted, settings)
         gateways, apps = (
             counters.difference(earlier, later)
             for earlier, later in zip(before, after)  # noqa: B905
@@ -118,20 +117,15 @@ def measure(file: Target, settings: Settings, api: Api | None = None) -> dict[st
     }
 
 
-def _virtual_services(api: Api, namespace: str) -> list[dict[str, Any]]:
-    path = f"/apis/networking.istio.io/v1/namespaces/{namespace}/virtualservices"
-    return items(api.get(path))
-
-
 def _read(
-    api: Api, wanted: Target, settings: Settings
+    client: Client, wanted: Target, settings: Settings
 ) -> tuple[counters.Reading, counters.Reading]:
     """The gateways' and the apps' counters, at the same time."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         gateways = pool.submit(
-            counters.read, api, settings.gateway_namespace, settings.gateway_selector
+            counters.read, client, settings.gateway_namespace, settings.gateway_selector
         )
         apps = pool.submit(
-            counters.read, api, wanted.namespace, f"{SERVICE_LABEL}={wanted.entry.name}"
+            counters.read, client, wanted.namespace, f"{SERVICE_LABEL}={wanted.entry.name}"
         )
         return gateways.result(), apps.result()

@@ -1,6 +1,6 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network, the edge and what is removed, against a Docker that only remembers."""
+"""The network, the status and what is removed, against a Docker that only remembers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from host import cluster_settings, docker_cli, edge, nodes
+from host import cluster_settings, docker_cli, nodes
 from host.cluster_settings import Paths, Settings
 from tests.unit.host.helpers import FakeDocker, container, network
 
@@ -157,127 +156,6 @@ def test_a_network_that_does_not_fit_is_refused(
     fake_docker.items["network"] = [present]
     with pytest.raises(nodes.NodesError, match=message):
         nodes.network_up(LAB, paths.root)
-
-
-# -- The edge -------------------------------------------------------------------------------
-
-
-def cluster_of(config: dict[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(
-        each for each in config["static_resources"]["clusters"] if each["name"] == name
-    )
-    return found
-
-
-def test_the_edge_listens_on_loopback_and_knows_every_node() -> None:
-    config = yaml.safe_load(edge.render(LAB, ["10.7.0.101", "10.7.0.100", "10.7.0.99"]))
-    addresses = [
-        each["address"]["socket_address"] for each in config["static_resources"]["listeners"]
-    ]
-    assert addresses == [
-        {"address": "127.0.0.1", "port_value": 9080},
-        {"address": "127.0.0.1", "port_value": 9443},
-    ]
-    assert "admin" not in config
-    for name, port in (("http", 30080), ("https", 30443)):
-        [locality] = cluster_of(config, name)["load_assignment"]["endpoints"]
-        assert [
-            each["endpoint"]["address"]["socket_address"] for each in locality["lb_endpoints"]
-        ] == [
-            {"address": address, "port_value": port}
-            for address in ("10.7.0.99", "10.7.0.100", "10.7.0.101")
-        ]
-
-
-def test_only_requests_that_were_never_sent_are_sent_again() -> None:
-    config = yaml.safe_load(edge.render(LAB, ["10.7.0.100"]))
-    [chain] = config["static_resources"]["listeners"][0]["filter_chains"]
-    manager = chain["filters"][0]["typed_config"]
-    [route] = manager["route_config"]["virtual_hosts"][0]["routes"]
-    assert route["route"]["retry_policy"]["retry_on"] == "connect-failure"
-
-
-def test_a_check_is_a_request_that_the_gateway_itself_refuses() -> None:
-    config = yaml.safe_load(edge.render(LAB, ["10.7.0.100"]))
-    [check] = cluster_of(config, "http")["health_checks"]
-    tcp = check["tcp_health_check"]
-    assert bytes.fromhex(tcp["send"]["text"]) == b"GET / HTTP/1.1\r\n\r\n"
-    assert bytes.fromhex(tcp["receive"][0]["text"]) == b"HTTP/1.1 "
-    assert check["interval"] == check["no_traffic_interval"] == "1s"
-
-
-@pytest.fixture
-def edge_that_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge, "_listens", lambda port: True)
-
-
-def run_command(fake: FakeDocker) -> list[str]:
-    return next(call for call in fake.calls if call[0] == "run")
-
-
-def existing_edge(command: list[str], running: bool) -> docker_cli.Object:
-    """The container that `docker run` with this command makes."""
-    made = container("roost-lab-edge", running=running)
-    made["Config"]["Labels"] = dict(
-        part.removeprefix("--label=").split("=", 1)
-        for part in command
-        if part.startswith("--label=")
-    )
-    return made
-
-
-@pytest.mark.usefixtures("edge_that_listens")
-def test_the_edge_runs_once_and_without_rights(paths: Paths, fake_docker: FakeDocker) -> None:
-    assert edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
-    command = run_command(fake_docker)
-    assert {"--network=host", "--cap-drop=ALL", "--read-only", "--user=65534:65534"} <= set(command)
-    assert "proxy:1" in command
-
-    fake_docker.items["container"] = [existing_edge(command, running=True)]
-    fake_docker.calls.clear()
-    assert not edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
-    assert fake_docker.calls == []
-
-
-@pytest.mark.usefixtures("edge_that_listens")
-def test_a_stopped_edge_is_started_again(paths: Paths, fake_docker: FakeDocker) -> None:
-    edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
-    fake_docker.items["container"] = [existing_edge(run_command(fake_docker), running=False)]
-    fake_docker.calls.clear()
-    assert edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
-    assert fake_docker.calls == [["start", "id-roost-lab-edge"]]
-
-
-@pytest.mark.usefixtures("edge_that_listens")
-@pytest.mark.parametrize(
-    ("addresses", "image"),
-    [(["10.7.0.100", "10.7.0.101"], "proxy:1"), (["10.7.0.100"], "proxy:2")],
-)
-def test_another_node_or_image_makes_another_edge(
-    paths: Paths, fake_docker: FakeDocker, addresses: list[str], image: str
-) -> None:
-    edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
-    fake_docker.items["container"] = [existing_edge(run_command(fake_docker), running=True)]
-    fake_docker.calls.clear()
-    edge.up(LAB, addresses, image, paths.root)
-    assert [call[0] for call in fake_docker.calls] == ["rm", "run"]
-
-
-def test_an_edge_that_dies_is_told_with_its_log(
-    paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(edge, "_listens", lambda port: False)
-    monkeypatch.setattr(docker_cli, "log", lambda name: "cannot bind")
-    fake_docker.items["container"] = [
-        container("roost-lab-edge", running=False, roost_cluster="lab", roost_role="edge")
-    ]
-    with pytest.raises(edge.EdgeError, match=r"roost-lab-edge .*127\.0\.0\.1:9080: cannot bind"):
-        edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
-
-
-def test_an_edge_without_nodes_is_refused(paths: Paths, fake_docker: FakeDocker) -> None:
-    with pytest.raises(edge.EdgeError, match="has no nodes"):
-        edge.up(LAB, [], "proxy:1", paths.root)
 
 
 # -- The rest -------------------------------------------------------------------------------

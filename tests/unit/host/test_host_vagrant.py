@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,11 @@ needs_vagrant = pytest.mark.skipif(not shutil.which("vagrant"), reason="vagrant 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """What the Vagrantfile needs, in a folder of its own."""
-    root = tmp_path / "checkout"
+    return copy(tmp_path)
+
+
+def copy(folder: Path) -> Path:
+    root = folder / "checkout"
     (root / "inventory").mkdir(parents=True)
     shutil.copy(REPOSITORY / "Vagrantfile", root)
     shutil.copy(REPOSITORY / "inventory" / "hosts.yml", root / "inventory")
@@ -58,7 +63,9 @@ def environment(checkout: Path, **variables: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in ours and not name.startswith("VAGRANT_")
     }
-    return {**kept, "VAGRANT_HOME": str(checkout.parent / "vagrant.d"), **variables}
+    # As after `. .venv/bin/activate`; what stands in for python3 elsewhere may be slow to start.
+    path = f"{Path(sys.executable).parent}:{kept['PATH']}"
+    return {**kept, "VAGRANT_HOME": str(checkout.parent / "vagrant.d"), "PATH": path, **variables}
 
 
 def load(checkout: Path, **variables: str) -> dict[str, Any]:
@@ -99,25 +106,38 @@ def test_a_command_that_starts_nothing_records_nothing(checkout: Path) -> None:
     assert not (checkout / ".roost").exists()
 
 
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A cluster that is not the default one, with its folder."""
+    root = copy(tmp_path_factory.mktemp("lab"))
+    return root, load(root, ROOST_CLUSTER="lab")
+
+
 @needs_ruby
-def test_a_clusters_machines_are_kept_in_its_own_folder(checkout: Path) -> None:
+def test_a_clusters_machines_are_kept_in_its_own_folder(
+    checkout: Path, lab: tuple[Path, dict[str, Any]]
+) -> None:
     """Vagrant reads the variable before the Vagrantfile: it is started again with it."""
+    root, found = lab
+    assert found["dotfile"] == f"{root}/.roost/lab/vagrant"
     assert load(checkout)["dotfile"] is None
     own = f"{checkout}/.roost/lab/vagrant"
-    assert load(checkout, ROOST_CLUSTER="lab")["dotfile"] == own
     assert load(checkout, ROOST_CLUSTER="lab", VAGRANT_DOTFILE_PATH=own)["dotfile"] == own
     assert load(checkout, VAGRANT_DOTFILE_PATH=own)["dotfile"] == f"{checkout}/.vagrant"
 
 
 @needs_ruby
-def test_the_flags_of_a_container_are_those_of_the_file(checkout: Path) -> None:
-    arguments = load(checkout, ROOST_CLUSTER="lab")["arguments"]["worker-1"]
+def test_the_flags_of_a_container_are_those_of_the_file(
+    lab: tuple[Path, dict[str, Any]],
+) -> None:
+    root, found = lab
+    arguments = found["arguments"]["worker-1"]
     spec = yaml.safe_load((REPOSITORY / "host" / "container.yml").read_text())
     labels = {
         "roost.cluster": "lab",
         "roost.role": "node",
         "roost.node": "worker-1",
-        "roost.checkout": str(checkout),
+        "roost.checkout": str(root),
     }
     expected = {f"--label={key}={value}" for key, value in labels.items()}
     expected |= {f"--cap-add={each}" for each in spec["capabilities"]}
@@ -161,7 +181,7 @@ def test_vagrant_finds_nothing_wrong(checkout: Path, provider: str) -> None:
     for name in ("VBoxManage", "vboxmanage"):
         (programs / name).write_text("#!/bin/sh\necho 7.0.20r163906\n")
         (programs / name).chmod(0o755)
-    path = f"{programs}:{os.environ['PATH']}"
+    path = f"{programs}:{environment(checkout)['PATH']}"
     done = vagrant(checkout, "validate", PROVIDER=provider, PATH=path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "validated successfully" in done.stdout

@@ -42,7 +42,7 @@ def registry() -> Iterator[type[BlobHandler]]:
         asked: ClassVar[list[str]] = []
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     Handler.address = f"http://127.0.0.1:{server.server_port}"
     yield Handler

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Refused
 from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import plan
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import Refused
+
+from tests.unit.api.stub import StubClient
 
 
 def config(name: str, value: str, **status: Any) -> dict[str, Any]:
@@ -20,7 +22,7 @@ def config(name: str, value: str, **status: Any) -> dict[str, Any]:
     return {**found, **({"status": status} if status else {})}
 
 
-class FakeCluster:
+class FakeClient(StubClient):
     """Holds objects by name; a dry run answers with what was sent, and a status of its own."""
 
     def __init__(self, *objects: dict[str, Any]) -> None:
@@ -36,17 +38,17 @@ class FakeCluster:
 
 
 def test_only_what_differs_is_returned_in_the_given_order() -> None:
-    cluster = FakeCluster(config("same", "1"), config("other", "1"))
+    client = FakeClient(config("same", "1"), config("other", "1"))
     wanted = [
         config("new", "1"),
         config("same", "1"),
         config("other", "2"),
         config("kind-unknown", "1"),
     ]
-    found = plan(cluster, wanted)  # type: ignore[arg-type]
+    found = plan(client, wanted)
     assert [item["metadata"]["name"] for item, _ in found] == ["new", "other", "kind-unknown"]
     assert [change.reason for _, change in found] == ["new", "data.key: 1 → 2", "new"]
 
 
 def test_a_status_that_moves_is_no_change() -> None:
-    assert plan(FakeCluster(config("same", "1", seen="before")), [config("same", "1")]) == []  # type: ignore[arg-type]
+    assert plan(FakeClient(config("same", "1", seen="before")), [config("same", "1")]) == []

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.release import names
@@ -30,19 +31,19 @@ class Pod:
     def ready(self, now: int) -> bool:
         return self.ends is None and not self.broken and now - self.born >= STARTS
 
-    @property
+    @cached_property
     def app(self) -> str:
         return self.labels.get("app", "")
 
-    @property
+    @cached_property
     def version(self) -> str:
         return self.labels.get("version", "")
 
-    @property
+    @cached_property
     def deployment(self) -> str:
         return names.workload_name(self.app, self.version)
 
-    @property
+    @cached_property
     def is_gateway(self) -> bool:
         return not self.app
 
@@ -59,7 +60,7 @@ class Pod:
     def seen(self, now: int) -> Block:
         """As the API server shows it."""
         meta: Block = {"name": self.name, "namespace": self.namespace, "uid": self.name}
-        meta["labels"] = self.labels
+        meta["labels"] = dict(self.labels)
         if self.ends is not None:
             meta["deletionTimestamp"] = "now"
         ready = "True" if self.ready(now) else "False"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import object_key
 from ansible_collections.roost.cluster.plugins.module_utils.release import live, names, objects
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Canary
 from release_samples import digest, release, resolved, tag
@@ -13,7 +14,7 @@ from release_world import CONTEXT
 
 def inventory(**changes: Any) -> dict[str, Any]:
     items = objects.derive(release(**changes), CONTEXT, resolved(**changes))
-    return {names.object_key(item): item for item in items}
+    return {object_key(item): item for item in items}
 
 
 def route_with(rules: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import object_key
 from ansible_collections.roost.cluster.plugins.module_utils.release import names, objects
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 from release_samples import release, resolved
@@ -38,13 +39,13 @@ def test_only_stable_and_canary_have_pods() -> None:
     assert sorted(of_kind("Deployment", items)) == ["app-v1", "model-service-v1"]
 
 
-@pytest.mark.parametrize("item", ITEMS, ids=names.object_key)
+@pytest.mark.parametrize("item", ITEMS, ids=object_key)
 def test_everything_is_found_by_its_labels(item: dict[str, Any]) -> None:
     assert names.common_labels("digits").items() <= item["metadata"]["labels"].items()
 
 
 def test_no_object_is_named_twice() -> None:
-    assert len({names.object_key(item) for item in ITEMS}) == len(ITEMS)
+    assert len({object_key(item) for item in ITEMS}) == len(ITEMS)
 
 
 def test_pure() -> None:
@@ -59,7 +60,7 @@ def destinations(route: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from rule["route"]
 
 
-@pytest.mark.parametrize("route", of_kind("VirtualService").values(), ids=names.object_key)
+@pytest.mark.parametrize("route", of_kind("VirtualService").values(), ids=object_key)
 def test_routes_lead_to_subsets_that_exist_and_weights_add_up(route: dict[str, Any]) -> None:
     subsets = {
         (rule["spec"]["host"], subset["name"])
@@ -128,7 +129,7 @@ def test_the_second_hop_follows_the_callers_version(labels: dict[str, str], vers
     assert rule["route"][0]["destination"]["subset"] == version
 
 
-@pytest.mark.parametrize("rule", of_kind("DestinationRule").values(), ids=names.object_key)
+@pytest.mark.parametrize("rule", of_kind("DestinationRule").values(), ids=object_key)
 def test_no_version_can_be_emptied_by_ejection(rule: dict[str, Any]) -> None:
     assert "outlierDetection" not in str(rule)
     assert rule["spec"]["trafficPolicy"]["tls"] == {"mode": "ISTIO_MUTUAL"}

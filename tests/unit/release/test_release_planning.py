@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Refused
 from ansible_collections.roost.cluster.plugins.module_utils.release import plan, planning, survey
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import Refused
 from release_samples import block, digests, release, resolved
 from release_world import CONTEXT, World
 from test_release_stages import run

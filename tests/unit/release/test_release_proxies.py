@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.release import envoy, readiness
+from ansible_collections.roost.cluster.plugins.module_utils.release import envoy, proxies
 from ansible_collections.roost.cluster.plugins.module_utils.release.envoy import Endpoint, Route
 
 APP = "app.digits.svc.cluster.local"
@@ -155,8 +155,8 @@ PINS = {"model-service": {"host": MODEL, "by_version": {"v1": "v1", "v2": "v2"},
     ],
 )  # fmt: skip
 def test_conditions(condition: str, expected: Any, page: str, missing: str) -> None:
-    check = readiness.PROXY_CHECKS[condition]
-    found = check.lacks(expected, pod(), readiness.READERS[check.page](page))
+    check = proxies.PROXY_CHECKS[condition]
+    found = check.lacks(expected, pod(), proxies.READERS[check.page](page))
     if missing:
         assert missing in "; ".join(found)
     else:
@@ -165,34 +165,6 @@ def test_conditions(condition: str, expected: Any, page: str, missing: str) -> N
 
 def test_a_pod_of_an_unknown_version_is_pinned_to_stable() -> None:
     routes = [Route((MODEL,), "from-others", {f"outbound|8080|v1|{MODEL}": 100})]
-    check = readiness.PROXY_CHECKS["pins"]
+    check = proxies.PROXY_CHECKS["pins"]
     assert check.lacks(PINS, pod(version="v9"), routes) == []
     assert check.lacks(PINS, pod(version="v2"), routes) != []
-
-
-def deployment(replicas: int = 2, **status: int) -> dict[str, Any]:
-    full = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "observedGeneration": 3}
-    status = {key.rstrip("_"): value for key, value in status.items()}
-    return {
-        "metadata": {"name": "app-v2", "generation": 3},
-        "spec": {"replicas": replicas},
-        "status": {**full, **status},
-    }
-
-
-@pytest.mark.parametrize(
-    ("item", "missing"),
-    [
-        (deployment(), None),
-        (None, "doesn't exist"),
-        (deployment(observedGeneration=2), "not seen the latest change"),
-        (deployment(updatedReplicas=1), "1 of 2 pods are made from the latest template"),
-        (deployment(availableReplicas=1), "1 of 2 pods are ready"),
-        (deployment(replicas=3), "2 of 3 pods are made"),
-        (deployment(replicas_=3), "1 pods of an older template"),
-        ({**deployment(), "status": {}}, "not seen the latest change"),
-    ],
-)  # fmt: skip
-def test_a_deployment_is_rolled_out(item: Any, missing: str | None) -> None:
-    found = readiness.deployment_lacks("app-v2", item)
-    assert (found is None) if missing is None else (missing in str(found))

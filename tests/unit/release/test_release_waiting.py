@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.release import evidence, waiting
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (
-    Refused,
-    Unreachable,
-)
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Unreachable
+from ansible_collections.roost.cluster.plugins.module_utils.api.execution import Executed
+from ansible_collections.roost.cluster.plugins.module_utils.release import waiting
+
+from tests.unit.api.stub import StubClient
 
 PLACE = waiting.Place("digits", "digits", "istio-system", {"istio": "ingressgateway"})
 CLUSTER = "outbound|8080|v2|app.digits.svc.cluster.local"
@@ -24,40 +24,29 @@ def pod(name: str, ready: bool = True, **labels: str) -> dict[str, Any]:
     }
 
 
-class Scripted:
+class Scripted(StubClient):
     """A cluster whose answers are given by the time."""
 
-    def __init__(self, page: Callable[[float], str], gateways: int = 1) -> None:
+    def __init__(self, page: Callable[[float], str | Executed], gateways: int = 1) -> None:
         self.page, self.now = page, 0.0
         self.asked: list[str] = []
         self.gateways = [pod(f"gateway-{index}") for index in range(gateways)]
         self.pods: list[dict[str, Any]] = []
         self.deployments: list[dict[str, Any]] = []
-        self.events: list[dict[str, Any]] = []
         self.failing: Exception | None = None
-
-    def get(self, item: Any) -> Any:
-        raise AssertionError
-
-    def serves(self, kind: str) -> bool:
-        raise AssertionError
-
-    def dry_run(self, item: Any) -> Any:
-        raise AssertionError
 
     def list(self, kind: str, namespace: Any = None, selector: str = "", fields: str = "") -> Any:
         if self.failing and self.now < 3:
             raise self.failing
         if kind == "Pod":
             return self.gateways if namespace == "istio-system" else self.pods
-        return {"Deployment": self.deployments, "Event": self.events}[kind]
+        assert kind == "Deployment"
+        return self.deployments
 
-    def execute(self, namespace: str, name: str, container: str, command: Sequence[str]) -> str:
-        self.asked.append(name)
-        return self.page(self.now)
-
-    def log(self, namespace: str, name: str, container: str, lines: int) -> str:
-        return "Traceback\nValueError: no model"
+    def execute(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> Executed:
+        self.asked.append(pod)
+        page = self.page(self.now)
+        return Executed(0, page) if isinstance(page, str) else page
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -112,12 +101,19 @@ def test_without_a_gateway_nothing_is_taken_for_done() -> None:
     assert outcome.missing == ["no ready pod with istio=ingressgateway in istio-system"]
 
 
-def test_a_proxy_that_gives_no_answer_is_named() -> None:
-    def broken(now: float) -> str:
-        raise Refused(0, "exec in gateway-0: connection closed")
-
-    outcome = Scripted(broken).wait({"gateway_clusters": {CLUSTER: 1}})
-    assert "the proxy of gateway-0 can't be asked: exec in gateway-0" in outcome.missing[0]
+@pytest.mark.parametrize(
+    ("ended", "why"),
+    [
+        (Executed(None, errors="exec in gateway-0: connection closed"), "connection closed"),
+        (Executed(1, "", "no such page"), "no such page"),
+        (Executed(1), "it ended with code 1"),
+    ],
+)
+def test_a_proxy_that_gives_no_answer_is_named(ended: Executed, why: str) -> None:
+    (missing,) = Scripted(lambda now: ended).wait({"gateway_clusters": {CLUSTER: 1}}).missing
+    begun = "the proxy of gateway-0 can't be asked: pilot-agent request GET clusters: "
+    assert missing.startswith(begun)
+    assert missing.endswith(why)
 
 
 def test_an_answer_that_is_no_json_is_named() -> None:
@@ -201,70 +197,3 @@ def test_pods_are_gone(deployments: Any, pods: Any, missing: list[str]) -> None:
     cluster = Scripted(lambda now: "")
     cluster.deployments, cluster.pods = deployments, pods
     assert cluster.wait({"gone": ["app-v2"]}, timeout=1).missing == missing
-
-
-# Why it failed.
-
-
-def waiting_pod(**state: Any) -> dict[str, Any]:
-    item = pod("app-v2-abc-1", ready=False, app="app", version="v2")
-    item["status"]["containerStatuses"] = [
-        {"name": "app", "ready": False, "restartCount": 2, "state": state}
-    ]
-    return item
-
-
-@pytest.mark.parametrize(
-    ("state", "said"),
-    [
-        ({"waiting": {"reason": "ErrImagePull", "message": "no"}}, "ErrImagePull: no"),
-        ({"waiting": {"reason": "CrashLoopBackOff"}}, "container app: CrashLoopBackOff"),
-        ({"terminated": {"reason": "Error", "exitCode": 1}}, "Error with code 1"),
-        ({"running": {}}, "runs, but is not ready (2 restarts)"),
-    ],
-)  # fmt: skip
-def test_a_container_says_why(state: Any, said: str) -> None:
-    lines = evidence.pod_lines(waiting_pod(**state), lambda name, container: "last words")
-    assert said in lines[0]
-    assert lines[1] == "  | last words"
-
-
-def test_a_pod_without_a_node_says_why() -> None:
-    item = pod("app-v2-abc-1", ready=False)
-    item["status"]["conditions"] = [
-        {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
-    ]
-    assert evidence.pod_lines(item, lambda *_: "") == [
-        "pod app-v2-abc-1 has no node: 0/3 nodes are available"
-    ]
-
-
-def test_events_of_these_deployments_only_the_last() -> None:
-    def event(name: str, minute: int) -> dict[str, Any]:
-        return {
-            "reason": "FailedCreate",
-            "message": f"forbidden {minute}",
-            "lastTimestamp": f"2026-01-01T00:{minute:02}:00Z",
-            "involvedObject": {"kind": "ReplicaSet", "name": name},
-        }
-
-    events = [event("app-v2-5d", minute) for minute in range(9)] + [event("app-v20-1", 10)]
-    lines = evidence.event_lines(events, ["app-v2"])
-    assert len(lines) == 5
-    assert lines[-1] == "event FailedCreate of ReplicaSet app-v2-5d: forbidden 8"
-
-
-def test_evidence_is_gathered_for_what_is_not_ready() -> None:
-    cluster = Scripted(lambda now: "")
-    cluster.pods = [waiting_pod(running={}), pod("app-v2-abc-2", app="app", version="v2")]
-    lines = evidence.gather(cluster, "digits", "digits", ["app-v2"])
-    assert any("ValueError: no model" in line for line in lines)
-    assert not any("abc-2" in line for line in lines)
-
-
-def test_evidence_that_can_not_be_had_is_no_second_failure() -> None:
-    cluster = Scripted(lambda now: "")
-    cluster.failing = Refused(403, "events is forbidden")
-    assert evidence.gather(cluster, "digits", "digits", ["app-v2"]) == [
-        "nothing more is known: events is forbidden"
-    ]

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import object_key
 from ansible_collections.roost.cluster.plugins.module_utils.release import names, objects
 from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
     histogram_annotation,
@@ -49,7 +50,7 @@ def restricted(pod: dict[str, Any]) -> list[str]:
     return against
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=names.object_key)
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=object_key)
 def test_pods_satisfy_restricted(deployment: dict[str, Any]) -> None:
     pod = pod_of(deployment)
     assert restricted(pod) == []
@@ -72,7 +73,7 @@ def test_the_namespace_enforces_restricted_and_injects() -> None:
         assert labels[f"pod-security.kubernetes.io/{level}-version"] == "latest"
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=names.object_key)
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=object_key)
 def test_pods_run_digests(deployment: dict[str, Any]) -> None:
     labels = deployment["metadata"]["labels"]
     reference = tag(labels["app"], labels["version"])
@@ -89,7 +90,7 @@ def test_a_tag_alone_is_a_mistake_of_the_caller() -> None:
         objects.derive(broken, CONTEXT)
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=names.object_key)
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=object_key)
 def test_selectors_hold_only_the_deployments_own_pods(deployment: dict[str, Any]) -> None:
     wanted = deployment["spec"]["selector"]["matchLabels"].items()
     found = [
@@ -115,7 +116,7 @@ def test_a_budget_always_lets_one_pod_go(replicas: int) -> None:
         assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=names.object_key)
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=object_key)
 def test_pods_are_spread_and_a_drained_node_does_not_count(deployment: dict[str, Any]) -> None:
     (constraint,) = pod_of(deployment)["topologySpreadConstraints"]
     assert constraint["topologyKey"] == "kubernetes.io/hostname"
@@ -125,7 +126,7 @@ def test_pods_are_spread_and_a_drained_node_does_not_count(deployment: dict[str,
     assert constraint["labelSelector"] == deployment["spec"]["selector"]
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=names.object_key)
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=object_key)
 def test_pods_end_without_losing_requests(deployment: dict[str, Any]) -> None:
     pod = pod_of(deployment)
     sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
@@ -133,7 +134,7 @@ def test_pods_end_without_losing_requests(deployment: dict[str, Any]) -> None:
     assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=names.object_key)
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=object_key)
 def test_probes_and_resources(deployment: dict[str, Any]) -> None:
     (container,) = pod_of(deployment)["containers"]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):

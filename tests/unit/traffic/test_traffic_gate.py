@@ -8,40 +8,35 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import ApiError, Executed
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError
 from ansible_collections.roost.cluster.plugins.module_utils.verify.measure import (
     Settings,
     measure,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import target
 
+from tests.unit.api.stub import StubClient
 from tests.unit.traffic.fake_app import FakeApp, entry_route, release
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+REQUESTS = 500
 
 
-class FakeApi:
+class FakeClient(StubClient):
     """The part of the Kubernetes API that a measurement by headers asks."""
 
     def __init__(self, **weights: int) -> None:
         self.weights = weights
 
-    def get(self, path: str) -> dict[str, Any]:
-        assert path == "/apis/networking.istio.io/v1/namespaces/digits/virtualservices"
-        return {"items": [entry_route(**self.weights)]}
-
-    def raw(self, path: str) -> tuple[int, str]:
-        raise NotImplementedError
-
-    def execute(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> Executed:
-        raise NotImplementedError
+    def list(self, kind: str, namespace: str | None = None, *_: Any, **__: Any) -> Any:
+        assert (kind, namespace) == ("VirtualService", "digits")
+        return [entry_route(**self.weights)]
 
 
 def settings(app: FakeApp, **changes: Any) -> Settings:
@@ -50,7 +45,7 @@ def settings(app: FakeApp, **changes: Any) -> Settings:
         "host": None,
         "kubeconfig": "/absent/kubeconfig",
         "full": True,
-        "requests": 2000,
+        "requests": REQUESTS,
         "time_limit": 60.0,
         "timeout": 10.0,
         "concurrency": 16,
@@ -74,14 +69,14 @@ def broken(result: dict[str, Any]) -> list[str]:
 )
 def test_passes_at_10_percent_and_fails_at_20(share: float, verdict: list[str], full: bool) -> None:
     with FakeApp(canary_share=share).running() as app:
-        result = measure(target(release()), settings(app, full=full), FakeApi(v1=90, v2=10))
+        result = measure(target(release()), settings(app, full=full), FakeClient(v1=90, v2=10))
     assert broken(result) == verdict
-    assert result["measured"]["trials"] == result["traffic"]["requests"] == 2000
+    assert result["measured"]["trials"] == result["traffic"]["requests"] == REQUESTS
 
 
 def test_the_live_weight_is_what_counts() -> None:
     with FakeApp(canary_share=0.37).running() as app:
-        result = measure(target(release()), settings(app), FakeApi(v1=63, v2=37))
+        result = measure(target(release()), settings(app), FakeClient(v1=63, v2=37))
     assert broken(result) == []
     assert result["wanted"]["weight"] == 37
     assert "the file says v2 10%" in result["wanted"]["source"]
@@ -89,7 +84,8 @@ def test_the_live_weight_is_what_counts() -> None:
 
 def test_one_answer_is_too_many_at_weight_0() -> None:
     with FakeApp(canary_share=0.001).running() as app:
-        result = measure(target(release()), settings(app), FakeApi(v1=100, v2=0))
+        wanted = target(release())
+        result = measure(wanted, settings(app, requests=2000), FakeClient(v1=100, v2=0))
     assert 0 < result["measured"]["hits"] < 20
     assert broken(result) == ["split"]
 
@@ -108,9 +104,9 @@ def test_one_fault_in_500_fails_in_full_and_is_noted_in_short(
 ) -> None:
     with FakeApp(**behaviour).running() as app:  # type: ignore[arg-type]
         timeout = 0.15 if "slow_every" in behaviour else 10.0
-        full = measure(target(release()), settings(app, timeout=timeout), FakeApi(v1=90, v2=10))
+        full = measure(target(release()), settings(app, timeout=timeout), FakeClient(v1=90, v2=10))
         brief = measure(
-            target(release()), settings(app, timeout=timeout, full=False), FakeApi(v1=90, v2=10)
+            target(release()), settings(app, timeout=timeout, full=False), FakeClient(v1=90, v2=10)
         )
     assert broken(full) == [name]
     assert broken(brief) == []
@@ -132,7 +128,7 @@ def test_without_the_api_the_file_says_and_it_is_told() -> None:
     assert "the live weight could not be read" in result["notes"][0]
 
 
-class ApiWithProxies(FakeApi):
+class ClientWithProxies(FakeClient):
     """One gateway and one pod of each version, whose proxies count what the app was asked."""
 
     def __init__(self, app: FakeApp, crossed: int = 0) -> None:
@@ -140,26 +136,23 @@ class ApiWithProxies(FakeApi):
         self.app = app
         self.crossed = crossed
 
-    def get(self, path: str) -> dict[str, Any]:
-        if "virtualservices" in path:
-            return super().get(path)
-        versions = ["gateway"] if "istio-system" in path else ["v1", "v2"]
-        return {
-            "items": [
-                {
-                    "metadata": {"name": name, "uid": name, "labels": {"version": name}},
-                    "status": {"phase": "Running"},
-                }
-                for name in versions
-            ]
-        }
+    def list(self, kind: str, namespace: str | None = None, *_: Any, **__: Any) -> Any:
+        if kind == "VirtualService":
+            return super().list(kind, namespace)
+        versions = ["gateway"] if namespace == "istio-system" else ["v1", "v2"]
+        return [
+            {
+                "metadata": {"name": name, "uid": name, "labels": {"version": name}},
+                "status": {"phase": "Running"},
+            }
+            for name in versions
+        ]
 
-    def raw(self, path: str) -> tuple[int, str]:
-        name = path.split("/")[6].split(":")[0]
-        if name == "gateway":
+    def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> tuple[int, str]:
+        if pod == "gateway":
             return 200, "\n".join(self._line("app", *item) for item in self.app.drawn.items())
-        lines = [self._line("model-service", name, self.app.drawn[name])]
-        if self.app.seen and name == "v1":
+        lines = [self._line("model-service", pod, self.app.drawn[pod])]
+        if self.app.seen and pod == "v1":
             lines.append(self._line("model-service", "v2", self.crossed))
         return 200, "\n".join(lines)
 
@@ -179,11 +172,11 @@ def test_without_headers_the_proxies_counters_judge(
     with FakeApp(canary_share=share, headers=False).running() as app:
         # Earlier traffic, which must not count.
         app.drawn.update({"v1": 3000, "v2": 3000})
-        api = ApiWithProxies(app, crossed)
-        result = measure(target(release(verify={"path": "/"})), settings(app), api)
+        client = ClientWithProxies(app, crossed)
+        result = measure(target(release(verify={"path": "/"})), settings(app), client)
     assert broken(result) == verdict
     assert result["measured"]["split_source"] == "proxy counters"
-    assert result["measured"]["trials"] == 2000
+    assert result["measured"]["trials"] == REQUESTS
 
 
 def test_without_headers_and_without_the_api_nothing_can_be_told() -> None:
@@ -204,6 +197,10 @@ def kubeconfig(url: str) -> dict[str, Any]:
 
 def test_the_short_form_ends_a_playbook_with_the_broken_promise(tmp_path: Path) -> None:
     """Everything together: tasks, module, Kubernetes client, generator, verdict, exit code."""
+    tasks = (REPOSITORY / "playbooks/tasks/verify_short.yml").read_text()
+    assert "requests: 100000" in tasks
+    # Enough for the verdict; as they are, they take all of their time.
+    (tmp_path / "tasks.yml").write_text(tasks.replace("requests: 100000", f"requests: {REQUESTS}"))
     with FakeApp(canary_share=0.2, virtual_services=[entry_route(v1=90, v2=10)]).running() as app:
         (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(app.url)))
         play = {
@@ -217,7 +214,7 @@ def test_the_short_form_ends_a_playbook_with_the_broken_promise(tmp_path: Path) 
                 "verify_confidence": 0.9999,
             },
             "tasks": [
-                {"import_tasks": str(REPOSITORY / "playbooks/tasks/verify_short.yml")},
+                {"import_tasks": "tasks.yml"},
             ],
         }
         (tmp_path / "site.yml").write_text(yaml.safe_dump([play]))

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.api.execution import Executed
 from ansible_collections.roost.cluster.plugins.module_utils.verify.cluster import (
     Plain,
     Snapshot,
     Wanted,
     judge,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import Executed
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import target
 
 from tests.unit.traffic.fake_app import release
@@ -183,10 +183,10 @@ def test_two_replicas_need_only_two_of_three_workers() -> None:
     [
         (("python3", Executed(0, "10.96.0.20\n")), True, True, "is 10.96.0.20 (by python3)"),
         (("getent", Executed(0, "10.96.0.20   model\n")), True, True, "10.96.0.20 (by getent)"),
-        (("python3", Executed(1, "Traceback\nsocket.gaierror: no")), False, True, "gaierror"),
+        (("python3", Executed(1, "", "Traceback\nsocket.gaierror: no")), False, True, "gaierror"),
         (("getent", Executed(2, "")), False, True, "getent ended with 2"),
-        (("getent", Executed(None, "no end within 10 s")), False, True, "no end"),
-        (("getent", Executed(None, "not found", missing=True)), True, False, "not checkable"),
+        (("getent", Executed(None, "", "no end within 15 s")), False, True, "no end"),
+        (("getent", Executed(None, "", "not found", missing=True)), True, False, "not checkable"),
         (None, False, True, "no ready pod"),
     ],
 )

@@ -2,13 +2,14 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError
 from ansible_collections.roost.cluster.plugins.module_utils.verify import counters
-from ansible_collections.roost.cluster.plugins.module_utils.verify.kube import ApiError, Executed
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import target
+
+from tests.unit.api.stub import StubClient
 
 WANTED = target(
     {
@@ -45,28 +46,26 @@ def stats(service: str, **answers: int) -> str:
     return "\n".join(lines)
 
 
-class FakeApi:
-    """Answers with recorded objects, by path."""
+class FakeClient(StubClient):
+    """Answers with recorded objects."""
 
     def __init__(self, pods: list[dict[str, Any]], statistics: dict[str, str]) -> None:
         self.pods = pods
         self.statistics = statistics
 
-    def get(self, path: str) -> dict[str, Any]:
-        assert path == "/api/v1/namespaces/digits/pods?labelSelector=app%3Dapp"
-        return {"items": self.pods}
+    def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> tuple[int, str]:
+        assert (namespace, port, path) == ("digits", 15090, "stats/prometheus")
+        return (200, self.statistics[pod]) if pod in self.statistics else (503, "no such port")
 
-    def raw(self, path: str) -> tuple[int, str]:
-        name = path.split("/")[6].split(":")[0]
-        assert path == f"/api/v1/namespaces/digits/pods/{name}:15090/proxy/stats/prometheus"
-        return (200, self.statistics[name]) if name in self.statistics else (503, "no such port")
-
-    def execute(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> Executed:
-        raise NotImplementedError
+    def list(
+        self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
+    ) -> Any:
+        assert (kind, namespace, selector, fields) == ("Pod", "digits", "app=app", "")
+        return self.pods
 
 
 def read(pods: list[dict[str, Any]], statistics: dict[str, str]) -> counters.Reading:
-    return counters.read(FakeApi(pods, statistics), "digits", "app=app")
+    return counters.read(FakeClient(pods, statistics), "digits", "app=app")
 
 
 def test_difference_is_summed_over_pods_of_a_version() -> None:

@@ -1,15 +1,15 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the proxies of a release are asked, and what their answers lack."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import envoy, names
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
-
-PROXY = "istio-proxy"
 
 # The two pages of a proxy that tell what it has.
 CLUSTERS = "clusters"
@@ -18,40 +18,10 @@ ROUTES = "config_dump?resource=dynamic_route_configs"
 Clusters = Mapping[str, Mapping[str, envoy.Endpoint]]
 
 
-def deployment_lacks(name: str, deployment: Block | None) -> str | None:
-    """What keeps a Deployment from being rolled out, or None."""
-    if deployment is None:
-        return f"Deployment {name} doesn't exist"
-    status, spec = deployment.get("status") or {}, deployment["spec"]
-    wanted = spec.get("replicas", 1)
-    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
-        return f"{name}: Kubernetes has not seen the latest change yet"
-    updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-    if updated < wanted:
-        return f"{name}: {updated} of {wanted} pods are made from the latest template"
-    if status.get("replicas", 0) > updated:
-        return f"{name}: {status['replicas'] - updated} pods of an older template are left"
-    if available < wanted:
-        return f"{name}: {available} of {wanted} pods are ready"
-    return None
-
-
-def is_ready(pod: Block) -> bool:
-    if pod["metadata"].get("deletionTimestamp"):
-        return False
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
-
-
 def has_proxy(pod: Block) -> bool:
     spec = pod["spec"]
     containers = [*(spec.get("initContainers") or []), *spec["containers"]]
-    return any(container["name"] == PROXY for container in containers)
-
-
-def belongs_to(pod: Block, deployments: Iterable[str]) -> bool:
-    labels = pod["metadata"].get("labels") or {}
-    return names.workload_name(labels.get("app", ""), labels.get("version", "")) in deployments
+    return any(container["name"] == names.PROXY for container in containers)
 
 
 @dataclass(frozen=True)

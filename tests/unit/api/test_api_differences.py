@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.release import differences
+from ansible_collections.roost.cluster.plugins.module_utils.api import differences
 
 
 def route(version: str) -> dict[str, Any]:
@@ -66,3 +66,14 @@ def test_a_removed_annotation_is_named() -> None:
     assert differences.reason(LIVE, after) == (
         "metadata.annotations[roost.cluster/image]: removed a:1"
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "said"), [({}, "the record is new"), ({"our/record": "1"}, "the record follows")]
+)
+def test_an_annotation_may_have_a_wording_of_its_own(before: dict[str, str], said: str) -> None:
+    wording = {"our/record": ("the record is new", "the record follows")}
+    old, new = copy.deepcopy(LIVE), copy.deepcopy(LIVE)
+    old["metadata"]["annotations"] = before
+    new["metadata"]["annotations"] = {"our/record": "2"}
+    assert differences.reason(old, new, wording) == said

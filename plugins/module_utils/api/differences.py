@@ -2,14 +2,13 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import (
-    RECORD_ANNOTATION,
-    Block,
-)
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
+
+# What is said of an annotation in place of its value: when it is new, and when it differs.
+Wording = Mapping[str, tuple[str, str]]
 
 # Written by the API server at each change, or on its own account.
 _VOLATILE = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid")
@@ -21,19 +20,17 @@ _OPEN_MAPPINGS = ("metadata.labels", "metadata.annotations")
 
 def cleaned(item: Block) -> Block:
     """An object without what changes by itself."""
-    copied = copy.deepcopy(item)
-    copied.pop("status", None)
-    for key in _VOLATILE:
-        copied["metadata"].pop(key, None)
-    return copied
+    kept = {key: value for key, value in item.items() if key != "status"}
+    meta = {key: value for key, value in item["metadata"].items() if key not in _VOLATILE}
+    return {**kept, "metadata": meta}
 
 
-def reason(before: Block, after: Block) -> str | None:
+def reason(before: Block, after: Block, wording: Wording | None = None) -> str | None:
     """What differs, in words for a person, or None if nothing does."""
     changes = list(_changes("", cleaned(before), cleaned(after)))
     if not changes:
         return None
-    texts = [_text(path, old, new) for path, old, new in changes[:_SHOWN_CHANGES]]
+    texts = [_text(path, old, new, wording or {}) for path, old, new in changes[:_SHOWN_CHANGES]]
     more = len(changes) - len(texts)
     return "; ".join(texts) + (f"; and {more} more" if more else "")
 
@@ -42,13 +39,15 @@ def _changes(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any
     if path in _OPEN_MAPPINGS:
         # Their keys are of interest one by one, also if there were none before.
         before, after = ({} if side is _GONE else side for side in (before, after))
+    if before == after:
+        return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):
             old, new = before.get(key, _GONE), after.get(key, _GONE)
             yield from _changes(_joined(path, key), old, new)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _list_changes(path, before, after)
-    elif before != after:
+    else:
         yield path, before, after
 
 
@@ -83,10 +82,10 @@ def _joined(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _text(path: str, old: Any, new: Any) -> str:
-    if path.endswith(f"[{RECORD_ANNOTATION}]"):
-        how = "is new" if old is _GONE else "follows the file"
-        return f"the record of the release block {how}"
+def _text(path: str, old: Any, new: Any, wording: Wording) -> str:
+    for key, (added, changed) in wording.items():
+        if path == f"metadata.annotations[{key}]":
+            return added if old is _GONE else changed
     if old is _GONE:
         return f"{path}: added{_shown_scalar(new)}"
     if new is _GONE:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (
-    KubernetesCluster,
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
+    KubernetesClient,
     Refused,
     Unreachable,
 )
@@ -26,6 +26,14 @@ SERVICE = {
 }
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "digits"}}
 BIG = "x" * 70_000
+FAILURE = {
+    "status": "Failure",
+    "message": "command terminated with exit code 1",
+    "details": {"causes": [{"reason": "ExitCode", "message": "1"}]},
+}
+# The last frames of an exec, by pod: what goes to standard error, and how it ended.
+SUCCESS = (3, json.dumps({"status": "Success"}))
+ENDS = {"broken": [(2, "no such page"), (3, json.dumps(FAILURE))], "endless": []}
 
 
 class Api(BaseHTTPRequestHandler):
@@ -54,6 +62,8 @@ class Api(BaseHTTPRequestHandler):
             self.answer(200, {"apiVersion": "apps/v1", "items": [{"metadata": {"name": "app-v1"}}]})
         elif self.path == "/apis/networking.istio.io/v1":
             self.answer(200, {"resources": [{"name": "gateways"}, {"name": "virtualservices"}]})
+        elif self.path.endswith(":15090/proxy/stats"):
+            self.answer(200, "no JSON", "text/plain")
         elif "/log" in self.path:
             self.answer(200, "last line\n", "text/plain")
         elif "peerauthentications" in self.path:
@@ -79,11 +89,8 @@ class Api(BaseHTTPRequestHandler):
         self.send_header("Sec-WebSocket-Accept", accept)
         self.send_header("Sec-WebSocket-Protocol", "v4.channel.k8s.io")
         self.end_headers()
-        failed = "pods/broken/" in self.path
-        status = (
-            {"status": "Failure", "message": "exit code 1"} if failed else {"status": "Success"}
-        )
-        frames = [(1, '{"a": '), (1, json.dumps(BIG) + "}"), (3, json.dumps(status))]
+        pod = self.path.split("/")[6]
+        frames = [(1, '{"a": '), (1, json.dumps(BIG) + "}"), *ENDS.get(pod, [SUCCESS])]
         for channel, text in frames:
             self.frame(2, bytes([channel]) + text.encode())
         self.frame(8, b"")
@@ -100,7 +107,7 @@ class Api(BaseHTTPRequestHandler):
 def server() -> Iterator[Any]:
     api = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     api.seen = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=api.serve_forever, daemon=True)
+    thread = threading.Thread(target=api.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield api
     api.shutdown()
@@ -122,31 +129,31 @@ def kubeconfig(folder: Path, port: int) -> str:
 
 
 @pytest.fixture
-def cluster(server: Any, tmp_path: Path) -> KubernetesCluster:
-    return KubernetesCluster(kubeconfig(tmp_path, server.server_port))
+def client(server: Any, tmp_path: Path) -> KubernetesClient:
+    return KubernetesClient(kubeconfig(tmp_path, server.server_port))
 
 
-def test_an_object_is_fetched(cluster: KubernetesCluster) -> None:
-    assert cluster.get(SERVICE) == SERVICE
-    assert cluster.get({**SERVICE, "metadata": {"name": "no", "namespace": "digits"}}) is None
-    assert cluster.get(NAMESPACE) is None
+def test_an_object_is_fetched(client: KubernetesClient) -> None:
+    assert client.get(SERVICE) == SERVICE
+    assert client.get({**SERVICE, "metadata": {"name": "no", "namespace": "digits"}}) is None
+    assert client.get(NAMESPACE) is None
 
 
-def test_a_list_names_its_items_kind(cluster: KubernetesCluster, server: Any) -> None:
-    (item,) = cluster.list("Deployment", "digits", "a=b,c=d")
+def test_a_list_names_its_items_kind(client: KubernetesClient, server: Any) -> None:
+    (item,) = client.list("Deployment", "digits", "a=b,c=d")
     assert item == {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "app-v1"}}
     assert server.seen[-1][1].endswith("?labelSelector=a%3Db%2Cc%3Dd")
 
 
-def test_a_kind_that_is_not_served_has_no_objects(cluster: KubernetesCluster) -> None:
-    assert cluster.list("PeerAuthentication", "digits") == []
-    assert cluster.serves("VirtualService") is True
-    assert cluster.serves("DestinationRule") is False
-    assert cluster.serves("PeerAuthentication") is False
+def test_a_kind_that_is_not_served_has_no_objects(client: KubernetesClient) -> None:
+    assert client.list("PeerAuthentication", "digits") == []
+    assert client.serves("VirtualService") is True
+    assert client.serves("DestinationRule") is False
+    assert client.serves("PeerAuthentication") is False
 
 
-def test_a_dry_run_is_a_server_side_apply(cluster: KubernetesCluster, server: Any) -> None:
-    assert cluster.dry_run(SERVICE)["metadata"]["uid"] == "1"
+def test_a_dry_run_is_a_server_side_apply(client: KubernetesClient, server: Any) -> None:
+    assert client.dry_run(SERVICE)["metadata"]["uid"] == "1"
     method, path, body, headers = server.seen[-1]
     assert (method, body) == ("PATCH", SERVICE)
     assert path == (
@@ -156,42 +163,62 @@ def test_a_dry_run_is_a_server_side_apply(cluster: KubernetesCluster, server: An
     assert headers["authorization"] == "Bearer secret"
 
 
-def test_a_refusal_has_the_servers_words(cluster: KubernetesCluster) -> None:
+def test_a_refusal_has_the_servers_words(client: KubernetesClient) -> None:
     with pytest.raises(Refused, match=r"422 spec\.ports: Invalid value") as refused:
-        cluster.dry_run({**SERVICE, "metadata": {"name": "bad", "namespace": "digits"}})
+        client.dry_run({**SERVICE, "metadata": {"name": "bad", "namespace": "digits"}})
     assert refused.value.status == 422
 
 
 def test_the_output_of_a_command_is_as_it_was_written(
-    cluster: KubernetesCluster, server: Any
+    client: KubernetesClient, server: Any
 ) -> None:
-    text = cluster.execute(
+    ended = client.execute(
         "digits", "app-1", "istio-proxy", ["pilot-agent", "request", "GET", "a?b=c"]
     )
-    assert json.loads(text) == {"a": BIG}
+    assert (ended.code, ended.errors) == (0, "")
+    assert json.loads(ended.output) == {"a": BIG}
     _method, path, _body, headers = server.seen[-1]
     assert path.startswith("/api/v1/namespaces/digits/pods/app-1/exec?container=istio-proxy")
     assert path.endswith("command=pilot-agent&command=request&command=GET&command=a%3Fb%3Dc")
     assert headers["authorization"] == "Bearer secret"
 
 
-def test_a_command_that_fails_is_told(cluster: KubernetesCluster) -> None:
-    with pytest.raises(Refused, match="exit code 1"):
-        cluster.execute("digits", "broken", "istio-proxy", ["false"])
+def test_a_command_that_fails_is_told(client: KubernetesClient) -> None:
+    ended = client.execute("digits", "broken", "istio-proxy", ["false"])
+    assert (ended.code, ended.errors) == (1, "no such page")
 
 
-def test_the_log(cluster: KubernetesCluster) -> None:
-    assert cluster.log("digits", "app-1", "app", 5) == "last line\n"
+def test_a_command_without_an_end_is_told(client: KubernetesClient) -> None:
+    ended = client.execute("digits", "endless", "istio-proxy", ["sleep"])
+    assert (ended.code, ended.errors) == (None, "exec in endless: no end within 15 s")
+
+
+def test_a_pod_is_asked_through_the_api_server(client: KubernetesClient, server: Any) -> None:
+    assert client.ask_pod("digits", "app-1", 15090, "stats") == (200, "no JSON")
+    assert client.ask_pod("digits", "app-1", 8080, "")[0] == 404
+    assert server.seen[0][1] == "/api/v1/namespaces/digits/pods/app-1:15090/proxy/stats"
+
+
+def test_the_log(client: KubernetesClient) -> None:
+    assert client.log("digits", "app-1", "app", 5) == "last line\n"
 
 
 def test_no_kubeconfig(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match=r"no kubeconfig at .* run playbooks/cluster\.yml first"):
-        KubernetesCluster(str(tmp_path / "none"))
+        KubernetesClient(str(tmp_path / "none"))
+
+
+def test_a_kubeconfig_that_can_not_be_used(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text("{}", encoding="utf-8")
+    with pytest.raises(Unreachable, match="config can't be used: "):
+        KubernetesClient(str(file))
 
 
 def test_no_server(tmp_path: Path) -> None:
-    cluster = KubernetesCluster(kubeconfig(tmp_path, 1))
+    client = KubernetesClient(kubeconfig(tmp_path, 1))
     with pytest.raises(Unreachable, match="doesn't answer"):
-        cluster.get(SERVICE)
-    with pytest.raises(Refused, match="exec in app-1"):
-        cluster.execute("digits", "app-1", "istio-proxy", ["true"])
+        client.get(SERVICE)
+    ended = client.execute("digits", "app-1", "istio-proxy", ["true"])
+    assert ended.code is None
+    assert "exec in app-1: " in ended.errors

@@ -1,44 +1,51 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Why pods are not as they should be, as far as the cluster can tell."""
+
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.release import names, readiness
-from ansible_collections.roost.cluster.plugins.module_utils.release.cluster import (
-    Cluster,
-    Refused,
-    Unreachable,
-)
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Block
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError, Client
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, name_of
+from ansible_collections.roost.cluster.plugins.module_utils.api.readiness import is_ready
 
 _EVENTS = 5
 _LOG_LINES = 5
 
 
-def gather(cluster: Cluster, release: str, namespace: str, deployments: Iterable[str]) -> list[str]:
-    """Why pods of these Deployments are not as they should be, as far as the cluster can tell."""
-    deployments = list(deployments)
+def gather(
+    client: Client,
+    namespace: str,
+    workloads: Sequence[str],
+    concerned: Callable[[Block], bool],
+    selector: str = "",
+) -> list[str]:
+    """What those of the concerned pods that aren't ready say, and the events about workloads."""
     try:
-        pods = cluster.list("Pod", namespace, names.release_selector(release))
-        events = cluster.list("Event", namespace, fields="type=Warning")
-    except (Refused, Unreachable) as error:
+        pods = client.list("Pod", namespace, selector)
+        events = client.list("Event", namespace, fields="type=Warning")
+    except ApiError as error:
         return [f"nothing more is known: {error}"]
+
+    def log(pod: str, container: str) -> str:
+        return client.log(namespace, pod, container, _LOG_LINES)
+
     lines = []
     for pod in pods:
-        if readiness.belongs_to(pod, deployments) and not readiness.is_ready(pod):
-            lines += pod_lines(pod, _log_of(cluster, namespace))
-    return lines + event_lines(events, deployments)
+        if concerned(pod) and not is_ready(pod):
+            lines += pod_lines(pod, log)
+    return lines + event_lines(events, workloads)
 
 
 def pod_lines(pod: Block, log: Callable[[str, str], str]) -> list[str]:
     """What a pod that isn't ready says of itself."""
-    name, status = pod["metadata"]["name"], pod.get("status") or {}
+    pod_name, status = name_of(pod), pod.get("status") or {}
     lines = []
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition["status"] != "True":
-            lines.append(f"pod {name} has no node: {condition.get('message', '')}")
+            lines.append(f"pod {pod_name} has no node: {condition.get('message', '')}")
     containers = [
         *(status.get("initContainerStatuses") or []),
         *(status.get("containerStatuses") or []),
@@ -46,9 +53,9 @@ def pod_lines(pod: Block, log: Callable[[str, str], str]) -> list[str]:
     for container in containers:
         reason = _reason(container)
         if reason:
-            lines.append(f"pod {name}, container {container['name']}: {reason}")
+            lines.append(f"pod {pod_name}, container {container['name']}: {reason}")
         if container.get("restartCount") or reason:
-            lines += [f"  | {line}" for line in log(name, container["name"]).splitlines()]
+            lines += [f"  | {line}" for line in log(pod_name, container["name"]).splitlines()]
     return lines
 
 
@@ -65,12 +72,12 @@ def _reason(container: Block) -> str:
     return ""
 
 
-def event_lines(events: list[Block], deployments: list[str]) -> list[str]:
-    """The last warnings about these Deployments, their ReplicaSets and pods."""
+def event_lines(events: Sequence[Block], workloads: Sequence[str]) -> list[str]:
+    """The last warnings about these workloads, their ReplicaSets and pods."""
     about = [
         event
         for event in events
-        if any(_about(event["involvedObject"].get("name", ""), name) for name in deployments)
+        if any(is_part(event["involvedObject"].get("name", ""), name) for name in workloads)
     ]
     about.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
     return [
@@ -80,9 +87,6 @@ def event_lines(events: list[Block], deployments: list[str]) -> list[str]:
     ]
 
 
-def _about(name: str, deployment: str) -> bool:
-    return name == deployment or name.startswith(f"{deployment}-")
-
-
-def _log_of(cluster: Cluster, namespace: str) -> Callable[[str, str], str]:
-    return lambda pod, container: cluster.log(namespace, pod, container, _LOG_LINES)
+def is_part(name: str, workload: str) -> bool:
+    """Whether something is the workload, or one of its ReplicaSets or pods, by its name."""
+    return name == workload or name.startswith(f"{workload}-")

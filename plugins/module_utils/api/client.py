@@ -1,0 +1,212 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one client of the Kubernetes API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from ansible_collections.roost.cluster.plugins.module_utils.api.execution import (
+    Executed,
+    executed,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.api.kinds import KINDS, object_path
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
+    FIELD_MANAGER,
+    Block,
+)
+
+_TIMEOUT = 15
+# Of an exec: how it ended, standard output, standard error.
+_CHANNELS = (3, 1, 2)
+_JSON = {"Accept": "application/json"}
+_APPLY = {**_JSON, "Content-Type": "application/apply-patch+yaml"}
+
+
+class ApiError(Exception):
+    """The API gave no usable answer."""
+
+
+class Unreachable(ApiError):
+    """There is no API server to ask; the text says which one and what to do."""
+
+
+class Refused(ApiError):
+    """The API server answered, but not with what was asked for."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Client(Protocol):
+    """The calls that Roost makes; tests put a cluster of their own behind them."""
+
+    def get(self, item: Block) -> Block | None: ...
+
+    def list(
+        self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
+    ) -> list[Block]: ...
+
+    def serves(self, kind: str) -> bool: ...
+
+    def dry_run(self, item: Block) -> Block: ...
+
+    def execute(
+        self, namespace: str, pod: str, container: str, command: Sequence[str]
+    ) -> Executed: ...
+
+    def log(self, namespace: str, pod: str, container: str, lines: int) -> str: ...
+
+    def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> tuple[int, str]: ...
+
+
+class KubernetesClient:
+    """A cluster behind a kubeconfig. It may be used from several threads.
+
+    Paths instead of the kubernetes package's models and discovery: the models take a second to
+    import and know none of Istio's kinds, and discovery is thirty requests for a few known paths.
+    """
+
+    def __init__(self, kubeconfig: str) -> None:
+        if not Path(kubeconfig).expanduser().is_file():
+            raise Unreachable(
+                f"there is no kubeconfig at {kubeconfig}: run playbooks/cluster.yml first"
+            )
+        # Here, not at the top: a second of importing that --syntax-check and tests can do without.
+        from kubernetes import config
+
+        self._kubeconfig = kubeconfig
+        try:
+            self._client = config.new_client_from_config(config_file=kubeconfig)
+        except config.ConfigException as error:
+            raise Unreachable(f"the kubeconfig {kubeconfig} can't be used: {error}") from error
+
+    def get(self, item: Block) -> Block | None:
+        return self._ask_unless_absent("GET", object_path(item))
+
+    def list(
+        self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
+    ) -> list[Block]:
+        """All objects of a kind; none if the cluster doesn't know the kind."""
+        query = {"labelSelector": selector, "fieldSelector": fields}
+        path = KINDS[kind].collection(namespace)
+        given = {key: text for key, text in query.items() if text}
+        answer = self._ask_unless_absent("GET", path, given)
+        if answer is None:
+            return []
+        # In a list the items' own kind and version are left out.
+        named = {"apiVersion": KINDS[kind].version, "kind": kind}
+        return [{**named, **item} for item in answer.get("items") or []]
+
+    def serves(self, kind: str) -> bool:
+        answer = self._ask_unless_absent("GET", KINDS[kind].api)
+        return answer is not None and any(
+            resource["name"] == KINDS[kind].plural for resource in answer["resources"]
+        )
+
+    def dry_run(self, item: Block) -> Block:
+        """What the object would be after a server-side apply."""
+        query = {"fieldManager": FIELD_MANAGER, "force": "true", "dryRun": "All"}
+        return self._ask("PATCH", object_path(item), query, item)
+
+    def log(self, namespace: str, pod: str, container: str, lines: int) -> str:
+        query = {"container": container, "tailLines": str(lines)}
+        status, text = self._request("GET", f"{_pod(namespace, pod)}/log", query)
+        return text if status == 200 else ""
+
+    def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> tuple[int, str]:
+        """Status and body of a GET to a pod's port. It is the API server that asks the pod."""
+        return self._request("GET", f"{_pod(namespace, pod)}:{port}/proxy/{path}", headers={})
+
+    def execute(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> Executed:
+        from kubernetes.stream import ws_client
+        from websocket import WebSocketException, setdefaulttimeout
+
+        # Or the connection to a node that died would be waited for without an end.
+        setdefaulttimeout(_TIMEOUT)
+        query = [("container", container), ("stdout", "true"), ("stderr", "true")]
+        query += [("command", word) for word in command]
+        path = f"{_pod(namespace, pod)}/exec?{urlencode(query)}"
+        _method, url, headers, *_rest = self._client.param_serialize(
+            "GET", path, auth_settings=["BearerToken"]
+        )
+        try:
+            # Not kubernetes.stream.stream(): it replaces a method of the client while it runs, and
+            # turns JSON into the text of a Python dict.
+            session = ws_client.WSClient(
+                self._client.configuration, ws_client.get_websocket_url(url), headers, False
+            )
+            session.run_forever(timeout=_TIMEOUT)
+            status, *said = (str(session.read_channel(key)) for key in _CHANNELS)
+            session.close()
+        except (OSError, WebSocketException) as error:
+            return Executed(None, errors=f"exec in {pod}: {error}")
+        return executed(status or f"exec in {pod}: no end within {_TIMEOUT} s", *said)
+
+    def _ask_unless_absent(
+        self, method: str, path: str, query: Mapping[str, str] | None = None
+    ) -> Block | None:
+        try:
+            return self._ask(method, path, query)
+        except Refused as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Block | None = None,
+    ) -> Block:
+        headers = _APPLY if method == "PATCH" else _JSON
+        status, text = self._request(method, path, query, body, headers)
+        if not 200 <= status < 300:
+            raise Refused(status, f"{method} {path}: {status} {_message(text)}")
+        answer: Block = json.loads(text)
+        return answer
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] = _JSON,
+    ) -> tuple[int, str]:
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        request = self._client.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params=dict(headers),
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = self._client.call_api(*request, _request_timeout=_TIMEOUT)
+            return int(answer.status), answer.read().decode("utf-8", "replace")
+        except (ApiException, HTTPError, OSError) as error:
+            raise Unreachable(
+                f"the API server of {self._kubeconfig} doesn't answer: {error}"
+            ) from error
+
+
+def _pod(namespace: str, pod: str) -> str:
+    return f"{KINDS['Pod'].collection(namespace)}/{pod}"
+
+
+def _message(text: str) -> str:
+    """The server's own sentence, where it has one."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text[:300]

@@ -1,0 +1,118 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a node needs of its name, its addresses, its ports and the networks around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import StateError
+from ansible_collections.roost.cluster.plugins.module_utils.node.machine import Machine, Route
+from ansible_collections.roost.cluster.plugins.module_utils.node.problem import Problem, Wishes
+
+# Interfaces that the pod network makes; its own routes are no conflict.
+_OURS = re.compile(r"^(cni|flannel|veth|kube-)")
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_HOSTNAME = re.compile(rf"^{_LABEL}(\.{_LABEL})*$")
+
+
+def ipv4(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    if not [one for one in machine.addresses if not one.address.startswith("127.")]:
+        yield Problem(
+            "network",
+            "no IPv4 address",
+            "an IPv4 address",
+            "give the machine one; a network of IPv6 alone is not supported",
+        )
+
+
+def node_address(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    address, subnet = wishes.get("node_ip"), wishes.get("subnet")
+    if not address:
+        return
+    if not re.match(r"^\d+(\.\d+){3}$", address):
+        yield Problem("node_ip", address, "an IPv4 address", "correct the inventory")
+        return
+    if address not in [one.address for one in machine.addresses]:
+        has = ", ".join(f"{one.address} on {one.interface}" for one in machine.addresses)
+        yield Problem(
+            "node_ip",
+            f"{address} on no interface (this machine has {has or 'none'})",
+            "an address of this machine",
+            "correct the inventory or the machine's network",
+        )
+    if subnet and IPv4Address(address) not in network(subnet, "subnet"):
+        yield Problem(
+            "node_ip",
+            address,
+            f"an address in {subnet}",
+            "correct the inventory or the cluster's subnet",
+        )
+
+
+def hostname(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    name = machine.hostname
+    if len(name) > 253 or not _HOSTNAME.match(name) or name.startswith("localhost"):
+        yield Problem(
+            "hostname",
+            name or "none",
+            "lower-case letters, digits, dots and hyphens, and not localhost",
+            "set one with hostnamectl set-hostname",
+        )
+
+
+def ports(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    allowed = {port["port"]: port.get("by") or [] for port in wishes.get("ports") or []}
+    for listener in machine.listeners:
+        by = allowed.get(listener.port, [])
+        if listener.process in by:
+            continue
+        holder = f"{listener.process} (process {listener.pid})" if listener.process else "a process"
+        expected = f"free, or held by {' or '.join(by)}" if by else "free"
+        yield Problem(
+            f"port {listener.port}",
+            f"held by {holder}",
+            expected,
+            "stop what holds it" if listener.process else "find it with `ss -ltnp`",
+        )
+
+
+def networks(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    names = ("pod_cidr", "service_cidr", "subnet")
+    ranges = {name: network(wishes[name], name) for name in names if wishes.get(name)}
+    pairs = [(a, b) for a in ranges for b in ranges if names.index(a) < names.index(b)]
+    for a, b in pairs:
+        if ranges[a].overlaps(ranges[b]):
+            yield Problem(
+                a,
+                f"{ranges[a]}, which overlaps {b} {ranges[b]}",
+                "ranges apart from each other",
+                "change one of the two",
+            )
+    for name in ("pod_cidr", "service_cidr"):
+        for route in machine.routes:
+            if name in ranges and _conflicts(route, ranges[name]):
+                yield Problem(
+                    name,
+                    f"{ranges[name]}, but this machine has a route to {route.network} "
+                    f"on {route.interface}",
+                    "a range that the machine's network does not use",
+                    f"change {name} or remove the route",
+                )
+
+
+def _conflicts(route: Route, wanted: IPv4Network) -> bool:
+    target = IPv4Network(route.network)
+    # A default route is no use of the range, and wider ones cover it without meaning it.
+    return target.prefixlen > 4 and target.overlaps(wanted) and not _OURS.match(route.interface)
+
+
+def network(text: str, name: str) -> IPv4Network:
+    try:
+        return IPv4Network(text)
+    except ValueError as error:
+        raise StateError(
+            f"{name} is {text!r}, expected an IPv4 network such as 10.0.0.0/16: {error}"
+        ) from None

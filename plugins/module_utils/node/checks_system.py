@@ -1,0 +1,88 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a node needs of its operating system and its hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.roost.cluster.plugins.module_utils.node.machine import Machine
+from ansible_collections.roost.cluster.plugins.module_utils.node.problem import Problem, Wishes
+
+OLDEST_PYTHON = (3, 9)
+
+
+def system(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    supported = wishes["supported_systems"]
+    if machine.os_version not in map(str, supported.get(machine.os_id, [])):
+        known = [f"{name} {one}" for name, versions in supported.items() for one in versions]
+        yield Problem(
+            "operating system", machine.os_name, " or ".join(known), "install one of these systems"
+        )
+
+
+def architecture(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    if machine.architecture not in ("amd64", "arm64"):
+        yield Problem("architecture", machine.architecture, "amd64 or arm64", "use another machine")
+
+
+def rights(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    if machine.uid != 0:
+        yield Problem(
+            "rights",
+            f"user id {machine.uid}",
+            "root rights",
+            "connect as root or set ansible_become: true",
+        )
+
+
+def python(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    if machine.python < OLDEST_PYTHON:
+        yield Problem(
+            "Python",
+            ".".join(map(str, machine.python)),
+            f"{'.'.join(map(str, OLDEST_PYTHON))} or newer",
+            "install it and set ansible_python_interpreter",
+        )
+
+
+def init(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    if machine.init != "systemd":
+        yield Problem(
+            "init",
+            machine.init or "nothing",
+            "systemd as process 1",
+            "boot the machine with systemd",
+        )
+
+
+def memory(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    if machine.memory_mb < wishes["min_memory_mb"]:
+        yield Problem(
+            "memory",
+            f"{machine.memory_mb} MiB",
+            f"{wishes['min_memory_mb']} MiB or more",
+            "give the machine more memory",
+        )
+
+
+def cpus(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    if machine.cpus < wishes["min_cpus"]:
+        yield Problem(
+            "processors",
+            str(machine.cpus),
+            f"{wishes['min_cpus']} or more",
+            "give the machine more processors",
+        )
+
+
+def disks(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    for disk in wishes.get("disk") or []:
+        free = machine.free_mb[disk["path"]]
+        if free < disk["min_mb"]:
+            yield Problem(
+                f"free disk at {disk['path']}",
+                f"{free} MiB",
+                f"{disk['min_mb']} MiB or more",
+                f"free {disk['min_mb'] - free} MiB",
+            )
