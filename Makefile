@@ -14,10 +14,10 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
 
-up: ## set up this machine, start the cluster, install everything; safe to run again
+up: ## set up this machine, start the cluster, install everything; ARGS='-e …' go to Ansible
 	@host/setup.sh
 	python3 host/settings.py record
-	$(PYTHON) -m host.up
+	$(PYTHON) -m host.up $(ARGS)
 
 setup: ## system packages, Docker Engine, .venv, the bundle and the node image
 	@host/setup.sh
@@ -51,7 +51,7 @@ down: ## remove the cluster; the bundle and the node image stay
 
 clean: down ## remove the cluster, the bundle, the images and .venv
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m bundle clean; fi
-	rm -rf .venv .venv-samples .cache .ansible .roost
+	rm -rf .venv .venv-samples .cache .ansible ".roost/$${ROOST_CLUSTER:-roost}"
 
 test: ## everything that CI runs
 	@tests/run

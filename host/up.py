@@ -71,7 +71,7 @@ def main() -> int:
     )
     clock.phase("bundle", [sys.executable, "-m", "bundle", "fill"])
     clock.phase("machines", ["vagrant", "up", "--no-provision"])
-    clock.phase(PLAYBOOK, ["ansible-playbook", "playbooks/site.yml"])
+    clock.phase(PLAYBOOK, ["ansible-playbook", "playbooks/site.yml", *sys.argv[1:]])
     report(paths, settings, clock, json.loads(timings.read_text()))
     return 0
 

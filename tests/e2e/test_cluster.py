@@ -17,6 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from samples.app.tests.drawing import CHROMIUM, DIGITS, FLAGS, draw
 from tests.e2e.conftest import (
+    CONFIDENCE,
     HOSTS,
     REPOSITORY,
     SETTINGS,
@@ -25,11 +26,10 @@ from tests.e2e.conftest import (
     docker,
     kubectl,
     left_over,
+    make_up,
     run,
 )
 
-# One run in ten thousand may fail by chance.
-CONFIDENCE = "verify_confidence=0.9999"
 SECOND_UP_SECONDS = 60
 SECOND_SITE_SECONDS = 30
 
@@ -97,7 +97,7 @@ def processes() -> dict[str, object]:
 def test_a_second_run_changes_nothing_and_restarts_nothing(cluster: Ran) -> None:
     before = processes()
     began = time.monotonic()
-    again = run("make", "up")
+    again = make_up()
     seconds = time.monotonic() - began
     assert again.code == 0
     assert set(again.recap) == {*HOSTS, "localhost"}

@@ -8,7 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError, Client
-from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, name_of
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
+    Block,
+    container_statuses,
+    name_of,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.readiness import is_ready
 
 _EVENTS = 5
@@ -46,11 +50,7 @@ def pod_lines(pod: Block, log: Callable[[str, str], str]) -> list[str]:
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition["status"] != "True":
             lines.append(f"pod {pod_name} has no node: {condition.get('message', '')}")
-    containers = [
-        *(status.get("initContainerStatuses") or []),
-        *(status.get("containerStatuses") or []),
-    ]
-    for container in containers:
+    for container in container_statuses(pod):
         reason = _reason(container)
         if reason:
             lines.append(f"pod {pod_name}, container {container['name']}: {reason}")

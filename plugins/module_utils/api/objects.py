@@ -29,5 +29,14 @@ def label_of(item: Mapping[str, Any], key: str) -> str:
     return str((item["metadata"].get("labels") or {}).get(key, ""))
 
 
+def container_statuses(pod: Mapping[str, Any]) -> list[Block]:
+    """How each container of a pod is, those that only prepare it first."""
+    status = pod.get("status") or {}
+    return [
+        *(status.get("initContainerStatuses") or []),
+        *(status.get("containerStatuses") or []),
+    ]
+
+
 def leaving(item: Mapping[str, Any]) -> bool:
     return bool(item["metadata"].get("deletionTimestamp"))

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError, Client
-from ansible_collections.roost.cluster.plugins.module_utils.api.objects import label_of, name_of
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
+    container_statuses,
+    label_of,
+    name_of,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.parallel import in_parallel
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import PROXY
 from ansible_collections.roost.cluster.plugins.module_utils.verify import envoy_stats
@@ -70,14 +74,9 @@ def read(client: Client, namespace: str, selector: str) -> Reading:
 
 def _life(pod: Mapping[str, Any]) -> str:
     """What changes when a proxy's counters begin at 0 again: the pod, or its proxy's start."""
-    status = pod.get("status", {})
-    containers = [
-        *(status.get("initContainerStatuses") or []),
-        *(status.get("containerStatuses") or []),
-    ]
     starts = [
         (container.get("state", {}).get("running") or {}).get("startedAt", "")
-        for container in containers
+        for container in container_statuses(pod)
         if container["name"] == PROXY
     ]
     return f"{pod['metadata']['uid']} {''.join(starts)}"

@@ -10,8 +10,12 @@ from typing import ClassVar
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.node.core import Node
+from ansible_collections.roost.cluster.plugins.module_utils.node.store_layout import (
+    Contents,
+    contents,
+)
 
-from tests.unit.node.helpers import BlobHandler, Commands, Store
+from tests.unit.node.helpers import PILOT, BlobHandler, Commands, Store
 
 
 @pytest.fixture
@@ -30,6 +34,14 @@ def node(tmp_path: Path, commands: Commands) -> Node:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def bundle(store: Store) -> Contents:
+    """A small bundle: one file and one image."""
+    store.file("kubelet", "v1.36.3", b"\x7fELF kubelet" * 99)
+    store.image("pilot", PILOT, "1.31.0", [b"layer one", b"layer two"])
+    return contents(store.root, store.components)
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.store_layout im
     blob_path,
 )
 
+PILOT = "istio/pilot"
+
 
 def digest_of(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -25,16 +25,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.store_layout im
     contents,
 )
 
-from tests.unit.node.helpers import Store, digest_of, files_below
-
-PILOT = "istio/pilot"
-
-
-@pytest.fixture
-def bundle(store: Store) -> Contents:
-    store.file("kubelet", "v1.36.3", b"\x7fELF kubelet" * 99)
-    store.image("pilot", PILOT, "1.31.0", [b"layer one", b"layer two"])
-    return contents(store.root, store.components)
+from tests.unit.node.helpers import PILOT, Store, digest_of, files_below
 
 
 def stage(store: Store, staging: Path, *names: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import subprocess
+import re
 import sys
 import tarfile
 import time
@@ -22,6 +22,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.store_layout im
 from ansible_collections.roost.cluster.plugins.module_utils.node.store_stream import send, write_tar
 
 from tests.unit.node.helpers import Store, digest_of
+from tests.unit.playbook import run_playbook
 
 
 @pytest.fixture
@@ -166,46 +167,27 @@ PLAYBOOK = """
   tasks:
     - &sync
       roost.cluster.store_sync: {lock: %(lock)s, store: %(store)s, root: %(root)s}
+      check_mode: true
+      diff: true
+    - ansible.builtin.assert: {that: "'%(root)s' is not exists"}
     - <<: *sync
-      when: not ansible_check_mode
+      check_mode: false
+    - <<: *sync
+      check_mode: false
 """
 
 
 def test_a_local_machine_is_synchronised_by_a_playbook(
     tmp_path: Path, store: Store, bundle: Contents
 ) -> None:
-    repository = Path(__file__).resolve().parents[3]
     root, book = tmp_path / "root", tmp_path / "book.yml"
     lock = store.lock(tmp_path / "bundle.lock")
     book.write_text(PLAYBOOK % {"lock": lock, "store": store.root, "root": root})
-
-    def play(*options: str) -> str:
-        argv = [
-            sys.executable,
-            "-m",
-            "ansible.cli.playbook",
-            "-i",
-            "here,",
-            "-e",
-            f"ansible_python_interpreter={sys.executable}",
-            str(book),
-            *options,
-        ]
-        env = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(tmp_path),
-            "LANG": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": str(repository / "collections"),
-        }
-        done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=tmp_path)
-        return done.stdout + done.stderr
-
-    checked = play("--check", "--diff")
-    assert "ok=1    changed=1" in checked
-    assert "bundle component pilot: 4 blobs, 4.8 MiB: missing" in checked
-    assert not root.exists()
-    # The second task of the same run finds nothing to do.
-    assert "ok=2    changed=1" in play()
+    done = run_playbook(book, "-i", "here,")
+    # In check mode, that nothing was written, without it, and again.
+    ended = re.findall(r"^(\w+): \[here\]", done.stdout, re.MULTILINE)
+    assert ended == ["changed", "ok", "changed", "ok"], done.stdout + done.stderr
+    assert "bundle component pilot: 4 blobs, 4.8 MiB: missing" in done.stdout
     assert {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()} == {
         *store.files(),
         "verified.json",

@@ -4,9 +4,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +19,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.verify.measure impor
 from ansible_collections.roost.cluster.plugins.module_utils.verify.target import target
 
 from tests.unit.api.stub import StubClient
+from tests.unit.playbook import run_playbook
 from tests.unit.traffic.fake_app import FakeApp, entry_route, release
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -213,26 +211,12 @@ def test_the_short_form_ends_a_playbook_with_the_broken_promise(tmp_path: Path) 
                 "roost_app_url": app.url,
                 "verify_confidence": 0.9999,
             },
-            "tasks": [
-                {"import_tasks": "tasks.yml"},
-            ],
+            "tasks": [{"import_tasks": "tasks.yml"}],
         }
-        (tmp_path / "site.yml").write_text(yaml.safe_dump([play]))
-        run = subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "site.yml"],
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(tmp_path / "absent.cfg"),
-                "ANSIBLE_HOME": str(tmp_path / "home"),
-                "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
-                "ANSIBLE_CALLBACKS_ENABLED": "roost.cluster.phases",
-                "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-            },
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
+        playbook = tmp_path / "site.yml"
+        playbook.write_text(yaml.safe_dump([play]))
+        run = run_playbook(
+            playbook, "-i", "localhost,", ANSIBLE_CALLBACKS_ENABLED="roost.cluster.phases"
         )
     assert run.returncode == 2, run.stdout + run.stderr
     last = run.stdout.splitlines()[-1]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from ansible_collections.roost.cluster.plugins.callback.phases import Timings, message, table
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+from tests.unit.playbook import run_playbook
 
 PLAYBOOK = """
 - name: First
@@ -116,21 +113,11 @@ def test_a_real_run(tmp_path: Path) -> None:
     playbook = tmp_path / "playbook.yml"
     playbook.write_text(PLAYBOOK)
     timings = tmp_path / "timings.json"
-    run = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", "one,two,", "-c", "local", playbook],
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(tmp_path / "absent.cfg"),
-            "ANSIBLE_HOME": str(tmp_path / "home"),
-            "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
-            "ANSIBLE_CALLBACKS_ENABLED": "roost.cluster.phases",
-            "ROOST_TIMINGS": str(timings),
-        },
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+    run = run_playbook(
+        playbook,
+        *("-i", "one,two,", "-c", "local"),
+        ANSIBLE_CALLBACKS_ENABLED="roost.cluster.phases",
+        ROOST_TIMINGS=str(timings),
     )
     assert run.returncode == 2, run.stdout + run.stderr
     assert "phase 1: First, begins at 0:0" in run.stdout

@@ -1,0 +1,37 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs ansible-playbook for tests of what only shows in a real run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+COLLECTIONS = Path(__file__).resolve().parents[2] / "collections"
+
+
+def run_playbook(
+    playbook: Path, *options: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run it in its folder, with this collection and without anybody's settings."""
+    folder = playbook.parent
+    return subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", *options, playbook.name],
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(folder / "absent.cfg"),
+            "ANSIBLE_HOME": str(folder / "home"),
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            # As ansible.cfg has it; without it each task starts several processes more.
+            "ANSIBLE_PIPELINING": "true",
+            **environment,
+        },
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
