@@ -135,7 +135,7 @@ def _await(settings: Settings) -> None:
             name = container_name(settings)
             log = docker_cli.log(name) if present else "it is gone"
             raise EdgeError(f"{name} doesn't listen on 127.0.0.1:{settings.http_port}: {log}")
-        time.sleep(0.1)
+        time.sleep(0.1)  # Envoy tells nobody when it begins to listen
 
 
 def _listens(port: int) -> bool:

@@ -84,6 +84,16 @@ install_packages() {
 
 docker_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
+# An engine that was killed leaves its process id behind; another process may have it by now, and
+# then the engine would take that one for itself and not start.
+forget_dead_dockerd() {
+  local pid
+  pid=$(cat /var/run/docker.pid 2>/dev/null || true)
+  if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null || true)" != dockerd ]; then
+    rm -f /var/run/docker.pid
+  fi
+}
+
 start_docker() {
   if docker_answers; then return 0; fi
   say "starting Docker Engine"
@@ -91,6 +101,7 @@ start_docker() {
     systemctl start docker
   else
     mkdir -p .roost
+    forget_dead_dockerd
     setsid dockerd >.roost/dockerd.log 2>&1 </dev/null &
   fi
   local tries

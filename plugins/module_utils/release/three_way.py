@@ -37,7 +37,9 @@ class Merged:
                 )
             return live
         if live != file:
-            self.notes.append(f"edited in the file: {key} is {_text(live)}, becomes {_text(file)}")
+            self.notes.append(
+                f"edited in the file: {shown or key} is {_text(live)}, becomes {_text(file)}"
+            )
         return file
 
 
