@@ -84,14 +84,17 @@ install_packages() {
 
 docker_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# An engine that was killed leaves its process id behind; another process may have it by now, and
-# then the engine would take that one for itself and not start.
-forget_dead_dockerd() {
-  local pid
-  pid=$(cat /var/run/docker.pid 2>/dev/null || true)
-  if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null || true)" != dockerd ]; then
-    rm -f /var/run/docker.pid
-  fi
+# An engine that was killed leaves the ids of its two processes behind. Another process may have
+# them by now, or they are not quite gone yet; the next engine would take them for its own.
+forget_dead_engine() {
+  local file pid
+  for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
+    pid=$(cat "$file" 2>/dev/null || true)
+    case "$(readlink "/proc/${pid:-none}/exe" 2>/dev/null || true)" in
+      */dockerd | */containerd) ;;
+      *) rm -f "$file" ;;
+    esac
+  done
 }
 
 start_docker() {
@@ -101,7 +104,7 @@ start_docker() {
     systemctl start docker
   else
     mkdir -p .roost
-    forget_dead_dockerd
+    forget_dead_engine
     setsid dockerd >.roost/dockerd.log 2>&1 </dev/null &
   fi
   local tries
