@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import time
 
@@ -63,8 +62,8 @@ def _clean(arguments: argparse.Namespace) -> int:
     cache = Cache()
     if cache.lock_file.exists():
         images.forget_loaded(cache)
-    shutil.rmtree(cache.root, ignore_errors=True)
-    print(f"bundle: {cache.root} removed")
+    cache.remove()
+    print(f"bundle: removed from {cache.root}")
     return 0
 
 

@@ -23,6 +23,8 @@ class Cache:
     def __init__(self, root: Path | None = None) -> None:
         given = os.environ.get("ROOST_CACHE")
         self.root = root or (Path(given) if given else Path.home() / ".cache" / "roost")
+        if not self.root.is_absolute():
+            raise BundleError(f"ROOST_CACHE: {self.root} is relative; expected an absolute path")
         self.store = Store(self.root / "store")
         self.lock_file = self.root / "bundle.lock"
         self.logs = self.root / "logs"
@@ -35,6 +37,15 @@ class Cache:
                 f"{self.root}: can't be written ({error.strerror}); set ROOST_CACHE to a folder "
                 "that can"
             ) from error
+
+    def remove(self) -> None:
+        """Remove what is ours; a folder that holds anything else stays."""
+        for name in ("store", "sources", "bin", "work", "docker", "logs"):
+            shutil.rmtree(self.root / name, ignore_errors=True)
+        for name in ("bundle.lock", "fill.lock"):
+            (self.root / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.root.rmdir()
 
     def source_folder(self, name: str, key: str) -> Path:
         """Where a source's results lie; a folder under this name is whole."""

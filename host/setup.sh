@@ -26,10 +26,11 @@ PACKAGES=(
   "gcc:gcc"
   "libc6-dev:/usr/include/stdlib.h"
   "libseccomp-dev:/usr/include/seccomp.h"
+  "pkg-config:pkg-config"
   "make:make"
   "python3-venv:python3-venv"
 )
-TEST_PACKAGES=("chromium:chromium")
+TEST_PACKAGES=("chromium:chromium" "git:git")
 GO_MINIMUM=26
 
 check_only=false
@@ -124,7 +125,7 @@ make_venv() {
   if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
   say "making .venv from requirements.txt (about a minute)"
   # A half-made environment has no stamp, so the next run makes it again.
-  [ -x .venv/bin/python ] || python3 -m venv --clear .venv
+  .venv/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv --clear .venv
   rm -f "$stamp"
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
     --only-binary :all: -r requirements.txt

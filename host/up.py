@@ -49,7 +49,7 @@ def report(paths: Paths, settings: Settings, clock: Clock, timings: dict[str, An
             for play in timings["phases"]:
                 print(f"  {play['name']:32} {play['seconds']:7.1f}")
     print(f"{'all':34} {sum(clock.seconds.values()):7.1f}")
-    print(f"\nsplit       {timings['results']['split']}")
+    print(f"\nsplit       {timings['results'].get('split', 'not measured')}")
     print(f"kubeconfig  {paths.kubeconfig}")
     print(f"app         http://127.0.0.1:{settings.http_port}/")
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,8 +35,7 @@ class ActionModule(ActionBase):
         result = self._module(arguments, task_vars)
         if not result.get("needs_join") or self._task.check_mode:
             return result
-        client = _client(arguments["kubeconfig"])
-        with _token(client) as token:
+        with _client(arguments["kubeconfig"]) as client, _token(client) as token:
             return self._module(
                 {**arguments, "token": token, "ca_hash": _ca_hash(client)}, task_vars
             )
@@ -49,19 +49,30 @@ class ActionModule(ActionBase):
         return result
 
 
-def _client(kubeconfig: str) -> Any:
+@contextmanager
+def _client(kubeconfig: str) -> Iterator[Any]:
+    """A client of the API. It writes the administrator's key to temporary files and removes them
+    when the process exits by itself, which Ansible's workers don't; so they get a folder of their
+    own, which ends with the client."""
     try:
         from kubernetes import client, config
     except ImportError as error:
         raise AnsibleActionFail(
             "worker: the Python package kubernetes is missing on the controller"
         ) from error
-    try:
-        return client.CoreV1Api(config.new_client_from_config(config_file=kubeconfig))
-    except config.ConfigException as error:
-        raise AnsibleActionFail(
-            f"{kubeconfig}: not a kubeconfig that can be used: {error}"
-        ) from error
+    with tempfile.TemporaryDirectory(prefix="roost-") as folder:
+        configuration = client.Configuration()
+        try:
+            config.load_kube_config(
+                config_file=kubeconfig,
+                client_configuration=configuration,
+                temp_file_path=folder,
+            )
+        except config.ConfigException as error:
+            raise AnsibleActionFail(
+                f"{kubeconfig}: not a kubeconfig that can be used: {error}"
+            ) from error
+        yield client.CoreV1Api(client.ApiClient(configuration))
 
 
 @contextmanager

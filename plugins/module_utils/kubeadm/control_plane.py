@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import shutil
 import string
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,7 +101,8 @@ def look() -> State:
         ADMIN_CONF, "get", *LEFT_BY_INIT, "-n", "kube-system", "-o", "name", "--ignore-not-found"
     )
     nodes = kubectl(ADMIN_CONF, "get", "nodes", "-o", "json")
-    if nodes.code:
+    # Half an answer would look as if something was missing.
+    if names.code or nodes.code:
         return state
     return State(
         manifests=state.manifests,
@@ -153,29 +156,41 @@ def _reset() -> None:
     kubeadm("reset", "--force", "--cri-socket", "unix:///run/containerd/containerd.sock")
 
 
-def _init(documents: list[dict[str, Any]], images: dict[str, str]) -> None:
-    # kubeadm makes a token that lives a day unless it is given one; this one lives a minute and
-    # is revoked at once. Workers get their own when they join.
+@contextlib.contextmanager
+def _with_token(documents: list[dict[str, Any]]) -> Iterator[str]:
+    """The documents as text, with a bootstrap token that lives a minute and is revoked at the end.
+
+    kubeadm makes one that lives a day unless it is given one. Workers get their own when they join.
+    """
     token = random_token()
     first = {**documents[0], "bootstrapTokens": [{"token": token, "ttl": "1m0s"}]}
-    text = as_text([first, *documents[1:]])
-    kubeadm("config", "validate", "--config=/dev/stdin", stdin=text)
-    kubeadm("config", "images", "pull", "--config=/dev/stdin", stdin=text)
-    wrong = wrong_images(images, image_digests())
-    if wrong:
-        raise KubeadmError(
-            "images that are not what the bundle's lock says, so nothing was started:\n"
-            + "\n".join(wrong)
-        )
-    kubeadm("init", "--config=/dev/stdin", "--skip-token-print", stdin=text)
+    yield as_text([first, *documents[1:]])
     kubeadm("token", "delete", token.partition(".")[0], "--kubeconfig", ADMIN_CONF)
+
+
+def _init(documents: list[dict[str, Any]], images: dict[str, str]) -> None:
+    with _with_token(documents) as text:
+        kubeadm("config", "validate", "--config=/dev/stdin", stdin=text)
+        kubeadm("config", "images", "pull", "--config=/dev/stdin", stdin=text)
+        wrong = wrong_images(images, image_digests())
+        if wrong:
+            raise KubeadmError(
+                "images that are not what the bundle's lock says, so nothing was started:\n"
+                + "\n".join(wrong)
+            )
+        kubeadm("init", "--config=/dev/stdin", "--skip-token-print", stdin=text)
 
 
 def _finish(documents: list[dict[str, Any]]) -> None:
     """Run the phases after the API is up; each of them may run any number of times."""
-    text = as_text(documents)
-    for phase in ("upload-config all", "mark-control-plane", "bootstrap-token", "addon all"):
-        kubeadm("init", "phase", *phase.split(), "--config=/dev/stdin", stdin=text)
+    with _with_token(documents) as text:
+        for phase in (
+            "upload-config all",
+            "mark-control-plane",
+            "bootstrap-token --skip-token-print",
+            "addon all",
+        ):
+            kubeadm("init", "phase", *phase.split(), "--config=/dev/stdin", stdin=text)
 
 
 def random_token() -> str:

@@ -19,6 +19,12 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands imp
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import as_text
 
 KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
+# What a join leaves before kubelet has credentials; kubeadm refuses to join over it.
+HALF_JOINED = (
+    "/etc/kubernetes/bootstrap-kubelet.conf",
+    "/etc/kubernetes/pki/ca.crt",
+    "/var/lib/kubelet/config.yaml",
+)
 JOINED_SECONDS = 60
 
 
@@ -32,6 +38,7 @@ class State:
     credentials: bool
     answer: str
     running: bool
+    leftovers: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Plan:
 
 def decide(state: State) -> Plan:
     """What a seen state asks for."""
+    if not state.credentials and state.leftovers:
+        return Plan("reset", "an earlier join ended half-way")
     if not state.credentials:
         return Plan("join", "not part of a cluster")
     if state.answer == "unreachable":
@@ -62,14 +71,15 @@ def answer_of(code: int, error: str) -> str:
     """What the API says of the node, from how kubectl ended."""
     if code == 0:
         return "registered"
-    words = ("NotFound", "Unauthorized", "Forbidden", "certificate")
+    # Another certificate error, as of a clock that is off, says nothing about the cluster.
+    words = ("NotFound", "Unauthorized", "Forbidden", "signed by unknown authority")
     return "unknown" if any(word in error for word in words) else "unreachable"
 
 
 def look(node: str) -> State:
     """What this machine is like now."""
     if not Path(KUBELET_CONF).exists():
-        return State(False, "unknown", False)
+        return State(False, "unknown", False, any(Path(path).exists() for path in HALF_JOINED))
     asked = kubectl(KUBELET_CONF, "get", "node", node, "-o", "name")
     running = run(["systemctl", "is-active", "--quiet", "kubelet.service"]).code == 0
     return State(True, answer_of(asked.code, asked.err), running)

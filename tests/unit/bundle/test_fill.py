@@ -126,3 +126,17 @@ def test_a_second_process_waits_for_the_first(cache: Cache) -> None:
         order.append("first")
     thread.join(5)
     assert order == ["first", "second"]
+
+
+def test_removing_the_bundle_leaves_what_is_not_its_own(cache: Cache) -> None:
+    Lock(cache.lock_file).put("tool", {})
+    (cache.root / "store").mkdir()
+    (cache.root / "thesis.txt").write_text("years of work")
+    cache.remove()
+    assert [path.name for path in cache.root.iterdir()] == ["thesis.txt"]
+
+
+def test_a_relative_cache_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROOST_CACHE", "cache")
+    with pytest.raises(BundleError, match="cache is relative"):
+        Cache()

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import control_plane, worker
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
+    Done,
     KubeadmError,
     wrong_images,
 )
@@ -44,6 +47,22 @@ def test_control_plane(seen: control_plane.State, action: str) -> None:
     assert bool(plan.why) == (action != "nothing")
 
 
+def test_half_an_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    admin = tmp_path / "admin.conf"
+    admin.write_text("")
+
+    def kubectl(_kubeconfig: str, *arguments: str) -> Done:
+        if "nodes" in arguments:
+            return Done(0, '{"items": [{"metadata": {"name": "control"}}]}', "")
+        return Done(0, "ok", "") if "--raw" in arguments else Done(1, "", "Timeout")
+
+    monkeypatch.setattr(control_plane, "ADMIN_CONF", str(admin))
+    monkeypatch.setattr(control_plane, "kubectl", kubectl)
+    seen = control_plane.look()
+    assert seen.admin_conf
+    assert not seen.api
+
+
 def test_a_cluster_with_workers_is_never_reset() -> None:
     with pytest.raises(KubeadmError, match="worker-1 belong to the cluster"):
         control_plane.decide(state(**RUNNING, nodes=(NODE, "worker-1")), NODE)
@@ -53,6 +72,7 @@ def test_a_cluster_with_workers_is_never_reset() -> None:
     ("seen", "action"),
     [
         (worker.State(False, "unknown", False), "join"),
+        (worker.State(False, "unknown", True, leftovers=True), "reset"),
         (worker.State(True, "unknown", False), "reset"),
         (worker.State(True, "unknown", True), "reset"),
         (worker.State(True, "registered", False), "start"),
@@ -77,6 +97,8 @@ def test_a_worker_whose_api_is_silent_is_left_alone() -> None:
         (1, 'Error from server (Forbidden): nodes "worker-1" is forbidden', "unknown"),
         (1, "Unable to connect to the server: dial tcp: connect: no route to host", "unreachable"),
         (1, "error: context deadline exceeded", "unreachable"),
+        (1, "x509: certificate signed by unknown authority", "unknown"),
+        (1, "x509: certificate has expired or is not yet valid", "unreachable"),
     ],
 )
 def test_answer_of(code: int, error: str, answer: str) -> None:
