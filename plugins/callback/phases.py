@@ -24,16 +24,16 @@ requirements:
 author: the Roost developers
 """
 
-import json  # noqa: E402
-import time  # noqa: E402
-from collections import Counter  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from dataclasses import dataclass, field  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from ansible.playbook.task_include import TaskInclude  # noqa: E402
-from ansible.plugins.callback import CallbackBase  # noqa: E402
+from ansible.playbook.task_include import TaskInclude
+from ansible.plugins.callback import CallbackBase
 
 SLOWEST = 10
 

@@ -65,5 +65,5 @@ class LookupModule(LookupBase):
                 f"`{' '.join(command)}` ended with {done.returncode}: {done.stderr[-1500:]}"
             )
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        objects = [item for item in yaml.load_all(done.stdout, Loader=loader) if item]  # noqa: S506
+        objects = [item for item in yaml.load_all(done.stdout, Loader=loader) if item]
         return [stages(objects)]

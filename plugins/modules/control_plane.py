@@ -46,12 +46,12 @@ changes:
   returned: always
 """
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402  documentation comes first
-from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     KubeadmError,
     exclusive,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.control_plane import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.control_plane import (
     act,
     decide,
     look,

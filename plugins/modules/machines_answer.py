@@ -62,11 +62,11 @@ silent:
   returned: always
 """
 
-import socket  # noqa: E402  documentation comes first
-from concurrent.futures import ThreadPoolExecutor  # noqa: E402
-from typing import Any  # noqa: E402
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
 
 
 def problem(machine: dict[str, Any], timeout: float) -> str:

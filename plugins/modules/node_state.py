@@ -155,19 +155,19 @@ restarted:
   elements: str
 """
 
-from ansible_collections.roost.cluster.plugins.module_utils.node.core import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
     Node,
     StateError,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.engine import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.engine import (
     Outcome,
     bring_about,
     report,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.quiet import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.quiet import (
     QuietModule,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.spec import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.spec import (
     ARGUMENTS,
 )
 

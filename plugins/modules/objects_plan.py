@@ -51,12 +51,12 @@ changes:
   returned: always
 """
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402  documentation comes first
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import (  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
     KubernetesClient,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import (
     plan,
 )
 

@@ -68,12 +68,12 @@ missing:
   returned: failure
 """
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402  documentation comes first
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import (  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     KubernetesClient,
     Unreachable,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.objects.ready import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.objects.ready import (
     Wanted,
     wait,
 )

@@ -116,19 +116,19 @@ warnings:
   elements: str
 """
 
-from dataclasses import asdict  # noqa: E402
+from dataclasses import asdict
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.node.checks import (  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.node.checks import (
     problems,
     verdict,
     warnings,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.core import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
     Node,
     StateError,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.machine import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.machine import (
     look,
 )
 

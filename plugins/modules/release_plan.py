@@ -124,23 +124,23 @@ problems:
   elements: dict
 """
 
-from typing import Any  # noqa: E402  documentation comes first
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import (  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
     Client,
     KubernetesClient,
     Unreachable,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.release import planning  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.release.live import Unreadable  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.release.resolving import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.release import planning
+from ansible_collections.roost.cluster.plugins.module_utils.release.live import Unreadable
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
+from ansible_collections.roost.cluster.plugins.module_utils.release.resolving import (
     Unusable,
     read_lock,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.release.survey import NoCluster  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.release.survey import NoCluster
 
 ARGUMENTS = {
     "release": {"type": "dict", "required": True},

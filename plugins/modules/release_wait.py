@@ -90,15 +90,15 @@ evidence:
   elements: str
 """
 
-from typing import Any  # noqa: E402  documentation comes first
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.api import evidence  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import (  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api import evidence
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     KubernetesClient,
     Unreachable,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.release import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
     names,
     proxies,
     waiting,

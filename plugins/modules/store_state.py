@@ -92,25 +92,25 @@ links_written:
   type: int
 """
 
-import os  # noqa: E402
-import pwd  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import os
+import pwd
+from pathlib import Path
+from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.node.core import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
     Node,
     StateError,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.quiet import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.quiet import (
     QuietModule,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.store_disk import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.store_disk import (
     commit,
     look,
     make_staging,
     require_space,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.writes import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.node.writes import (
     node_lock,
 )
 

@@ -83,25 +83,25 @@ failures:
   elements: str
 """
 
-from typing import Any  # noqa: E402
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import (  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
     KubernetesClient,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.verify.cluster import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.verify.cluster import (
     Wanted,
     judge,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.verify.observe import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.verify.observe import (
     observe,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (
     failures,
     promise,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.verify.target import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.verify.target import (
     BadRelease,
     target,
 )

@@ -75,24 +75,24 @@ left_over:
   type: int
 """
 
-import fcntl  # noqa: E402
-import os  # noqa: E402
-import signal  # noqa: E402
-import subprocess  # noqa: E402
-import sys  # noqa: E402
-from collections.abc import Mapping  # noqa: E402
-from typing import Any  # noqa: E402
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.verify import cri  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.verify.iptables import (  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.verify import cri
+from ansible_collections.roost.cluster.plugins.module_utils.verify.iptables import (
     IptablesError,
     counting,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (
     failures,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.verify.pull import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.verify.pull import (
     ADDRESS,
     IMAGE,
     connect_once,

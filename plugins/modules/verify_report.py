@@ -58,10 +58,10 @@ promises:
   elements: dict
 """
 
-from typing import Any  # noqa: E402
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.verify.report import (  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.verify.report import (
     report,
 )
 

@@ -138,17 +138,17 @@ traffic:
   type: dict
 """
 
-import time  # noqa: E402
-from typing import Any  # noqa: E402
+import time
+from typing import Any
 
 STARTED = time.monotonic()
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError  # noqa: E402
-from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError
+from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (
     failures,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.verify.target import (  # noqa: E402
+from ansible_collections.roost.cluster.plugins.module_utils.verify.target import (
     BadRelease,
     target,
 )

@@ -55,14 +55,14 @@ def _list_changes(path: str, before: list[Any], after: list[Any]) -> Iterator[tu
     """Item by item, where items have names or none came or went."""
     old_names, new_names = [_name(item) for item in before], [_name(item) for item in after]
     if None not in old_names and None not in new_names:
-        old, new = dict(zip(old_names, before)), dict(zip(new_names, after))  # noqa: B905
+        old, new = dict(zip(old_names, before)), dict(zip(new_names, after))
         common = [name for name in old_names if name in new]
         if common != [name for name in new_names if name in old]:
             yield f"the order in {path}", ", ".join(map(str, common)), ", ".join(map(str, new))
         for name in [*old, *(name for name in new if name not in old)]:
             yield from _changes(f"{path}[{name}]", old.get(name, _GONE), new.get(name, _GONE))
     elif len(before) == len(after):
-        for index, (one, other) in enumerate(zip(before, after)):  # noqa: B905
+        for index, (one, other) in enumerate(zip(before, after)):
             yield from _changes(f"{path}[{index}]", one, other)
     else:
         yield path, before, after

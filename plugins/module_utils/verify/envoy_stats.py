@@ -59,10 +59,10 @@ class Counts:
         return self.answers_5xx + self.retried_5xx + unanswered + max(0, cut)
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(*(a + b for a, b in zip(astuple(self), astuple(other))))  # noqa: B905
+        return Counts(*(a + b for a, b in zip(astuple(self), astuple(other))))
 
     def since(self, earlier: Counts) -> Counts:
-        return Counts(*(a - b for a, b in zip(astuple(self), astuple(earlier))))  # noqa: B905
+        return Counts(*(a - b for a, b in zip(astuple(self), astuple(earlier))))
 
     @property
     def went_back(self) -> bool:

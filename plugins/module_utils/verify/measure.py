@@ -94,8 +94,7 @@ def measure(file: Target, settings: Settings, client: Client | None = None) -> d
     if before and client:
         after = _read(client, wanted, settings)
         gateways, apps = (
-            counters.difference(earlier, later)
-            for earlier, later in zip(before, after)  # noqa: B905
+            counters.difference(earlier, later) for earlier, later in zip(before, after)
         )
         counted = counters.evidence(gateways, apps, wanted)
     summary = summarize(samples, plan, seconds)
