@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: help setup bundle up down clean status verify image test lint unit samples-test lock docs-images
+.PHONY: help setup bundle up down clean status verify image test lint unit samples-test lock docs-images docs-roles
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -67,6 +67,9 @@ samples-test: ## the samples' own tests, in an environment of their own
 
 docs-images: ## draw docs/images from docs/diagrams again
 	@python3 docs/draw.py
+
+docs-roles: ## write the roles' READMEs from their argument specs again
+	@$(PYTHON) docs/roles.py
 
 lock: ## write requirements.txt from requirements.in, with hashes
 	@$(PYTHON) -m uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \

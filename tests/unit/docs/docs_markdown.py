@@ -13,6 +13,7 @@ DOCUMENTS = (
     REPOSITORY / "CONTRIBUTING.md",
     REPOSITORY / "CHANGELOG.md",
     REPOSITORY / "samples" / "README.md",
+    *sorted(REPOSITORY.glob("roles/*/README.md")),
     *sorted((REPOSITORY / "docs").rglob("*.md")),
 )
 
