@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: help setup bundle up down clean status verify image test lint unit samples-test lock docs-images docs-roles
+.PHONY: help setup bundle up down clean status verify image test test-full lint unit samples-test lock docs-images docs-roles
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -49,12 +49,16 @@ down: ## remove the cluster; the bundle and the node image stay
 	rm -rf "$$VAGRANT_DOTFILE_PATH" "$$(python3 host/settings.py get kubeconfig)"
 	echo "no cluster $$ROOST_CLUSTER is left; \`make clean\` removes the bundle too"
 
-clean: down ## remove the cluster, the bundle, the images and .venv
+clean: down ## remove the cluster, what tests have left, the bundle, the images and .venv
+	@if command -v docker >/dev/null; then tests/leftovers; fi
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m bundle clean; fi
 	rm -rf .venv .venv-samples .cache .ansible ".roost/$${ROOST_CLUSTER:-roost}"
 
 test: ## everything that CI runs
 	@tests/run
+
+test-full: ## each role by itself on machines of its own, and its failure cases
+	@tests/run full
 
 lint: ## every linter
 	@tests/lint

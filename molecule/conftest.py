@@ -1,61 +1,79 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the scenarios' tests share. Molecule runs them with the cluster's variables set."""
+"""What the scenarios' tests share. Molecule runs them with the cluster's variables set.
+
+ROLE/tests/ says what holds on machines where the role, and those before it, have been applied.
+ROLE/failures/ has the role's failure cases: they run on the same machines, after the tests and
+before the machines are removed, apply the role again with something wrong (`converge`) and put
+right what they broke. One role's, with machines that stay for another try:
+
+    molecule converge -s ROLE
+    ROOST_TESTS=failures molecule verify -s ROLE
+    molecule destroy -s ROLE
+
+`make test-full` runs those of all roles. The fixture `host` is testinfra's: a test that asks for it
+runs once for each machine that the scenario names.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+import testinfra
+import yaml
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from tests.command import REPOSITORY, Ran, run
+
+INVENTORY = REPOSITORY / "inventory"
 
 Setting = Callable[[str], str]
-Playbook = Callable[..., "Ran"]
+Playbook = Callable[..., Ran]
+Converge = Callable[..., Ran]
 Eventually = Callable[[Callable[[], Any], Any, float], None]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a playbook ended: `recap` has Ansible's counts by host."""
-
-    code: int
-    output: str
-
-    @property
-    def recap(self) -> dict[str, dict[str, int]]:
-        text = self.output.rpartition("PLAY RECAP")[2]
-        return {
-            host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)}
-            for host, counts in re.findall(r"^(\S+) +: +(ok=.*)$", text, re.MULTILINE)
-        }
 
 
 @pytest.fixture(scope="session")
 def playbook() -> Playbook:
-    """Runs a playbook over the scenario's machines."""
+    """Runs a playbook over the scenario's machines: `playbook(path, *arguments, **environment)`."""
 
-    def run(path: Path, *arguments: str) -> Ran:
-        done = subprocess.run(
-            ["ansible-playbook", f"--inventory={REPOSITORY / 'inventory'}", *arguments, str(path)],
-            # Molecule asks for colours, which would be in the words that are looked for.
-            env={**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+    def play(path: Path, *arguments: str, **environment: str) -> Ran:
+        return run(
+            "ansible-playbook", f"--inventory={INVENTORY}", *arguments, str(path), **environment
         )
-        return Ran(done.returncode, done.stdout)
 
-    return run
+    return play
+
+
+@pytest.fixture(scope="session")
+def converge(playbook: Playbook) -> Converge:
+    """Applies the scenario's role once more: `converge("-e", "preflight_min_cpus=99")`."""
+    # Molecule writes base and scenario, put together, to this file.
+    config: dict[str, Any] = yaml.safe_load(Path(os.environ["MOLECULE_FILE"]).read_text())
+    path = Path(
+        os.environ["MOLECULE_SCENARIO_DIRECTORY"], config["ansible"]["playbooks"]["converge"]
+    )
+
+    def apply(*arguments: str, **environment: str) -> Ran:
+        return playbook(path, *arguments, **environment)
+
+    return apply
+
+
+@pytest.fixture(scope="session")
+def machine() -> Callable[[str], Any]:
+    """A machine by its name, with testinfra's ways to look at it; commands run as root."""
+
+    def named(name: str) -> Any:
+        return testinfra.get_host(f"ansible://{name}?sudo=true", ansible_inventory=str(INVENTORY))
+
+    return named
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +85,14 @@ def setting() -> Setting:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     return get
+
+
+@pytest.fixture(scope="session")
+def addresses(setting: Setting) -> dict[str, str]:
+    """The private address of each machine, by its name."""
+    prefix = setting("subnet").rpartition(".")[0]
+    workers = {f"worker-{number}": 100 + number for number in range(1, int(setting("workers")) + 1)}
+    return {name: f"{prefix}.{octet}" for name, octet in {"control": 100, **workers}.items()}
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
@@ -14,6 +13,3 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # A folder on sys.path is not enough: the `ansible` package brings a regular
 # `ansible_collections` package that would win.
 _AnsibleCollectionFinder(paths=[str(REPOSITORY / "collections")])._install()
-
-if str(REPOSITORY) not in sys.path:
-    sys.path.insert(0, str(REPOSITORY))

@@ -5,17 +5,15 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests import command
+from tests.command import REPOSITORY, Ran
+
 SETTINGS = {
     "ROOST_CLUSTER": "e2e",
     "ROOST_SUBNET": "192.168.58.0/24",
@@ -26,43 +24,11 @@ URL = f"http://127.0.0.1:{SETTINGS['ROOST_HTTP_PORT']}"
 LABEL = f"label=roost.cluster={SETTINGS['ROOST_CLUSTER']}"
 HOSTS = ("control", "worker-1", "worker-2")
 CONFIDENCE = "verify_confidence=0.9999"
-MINUTES = 60
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a command printed, and how it ended."""
-
-    code: int
-    output: str
-
-    @property
-    def recap(self) -> dict[str, dict[str, int]]:
-        """Ansible's last recap: counts by host."""
-        text = self.output.rpartition("PLAY RECAP")[2]
-        return {
-            host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)}
-            for host, counts in re.findall(r"^(\S+) +: +(ok=.*)$", text, re.MULTILINE)
-        }
-
-
-def run(*command: str, **environment: str) -> Ran:
-    """Run a command as a person in the checkout would, for the test cluster; print what it says."""
-    process = subprocess.run(
-        command,
-        cwd=REPOSITORY,
-        env={**os.environ, **SETTINGS, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        timeout=20 * MINUTES,
-        check=False,
-    )
-    # pytest shows it when the test fails.
-    print(process.stdout)
-    return Ran(process.returncode, process.stdout)
+def run(*words: str, **environment: str) -> Ran:
+    """Run a command for the test cluster."""
+    return command.run(*words, **{**SETTINGS, **environment})
 
 
 def docker(*arguments: str) -> list[str]:
@@ -85,8 +51,8 @@ def kubectl(*arguments: str) -> Any:
     """What kubectl answers, read as JSON."""
     binary = run("python", "-m", "bundle", "path", "kubectl").output.strip()
     kubeconfig = REPOSITORY / ".roost" / SETTINGS["ROOST_CLUSTER"] / "kubeconfig"
-    command = [binary, f"--kubeconfig={kubeconfig}", *arguments, "--output=json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    words = [binary, f"--kubeconfig={kubeconfig}", *arguments, "--output=json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 

@@ -16,13 +16,12 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from samples.app.tests.drawing import CHROMIUM, DIGITS, FLAGS, draw
+from tests.command import REPOSITORY, Ran
 from tests.e2e.conftest import (
     CONFIDENCE,
     HOSTS,
-    REPOSITORY,
     SETTINGS,
     URL,
-    Ran,
     docker,
     kubectl,
     left_over,

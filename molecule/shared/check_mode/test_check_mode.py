@@ -4,23 +4,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
-import yaml
 
-
-def converge_playbook() -> Path:
-    """The one that the scenario's converge step runs."""
-    # Molecule writes base and scenario, put together, to this file.
-    config: dict[str, Any] = yaml.safe_load(Path(os.environ["MOLECULE_FILE"]).read_text())
-    playbook: str = config["ansible"]["playbooks"]["converge"]
-    return Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], playbook)
-
-
-def test_a_check_run_plans_no_change(playbook: Any) -> None:
-    ran = playbook(converge_playbook(), "--check", "--diff")
+def test_a_check_run_plans_no_change(converge: Any) -> None:
+    ran = converge("--check", "--diff")
     assert ran.code == 0, ran.output
     assert ran.recap
     assert all(counts["changed"] == 0 for counts in ran.recap.values()), ran.output

@@ -14,18 +14,8 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parents[3]
 COLLECTION = REPOSITORY / "collections" / "ansible_collections" / "roost" / "cluster"
 ROLES = sorted(path.name for path in (REPOSITORY / "roles").iterdir())
-ORDER = (
-    "preflight",
-    "node",
-    "registry",
-    "container_runtime",
-    "kubelet",
-    "control_plane",
-    "worker",
-    "pod_network",
-    "istio",
-    "release",
-)
+# In the order in which they run; also what the molecule scenarios go by.
+ORDER = (REPOSITORY / "molecule" / "shared" / "roles.txt").read_text().split()
 DEEPEST = 12
 
 
@@ -50,12 +40,28 @@ def test_a_walk_that_follows_links_ends() -> None:
             assert depth <= DEEPEST, folder
 
 
-def test_the_roles_are_those_of_the_design() -> None:
-    assert sorted(ORDER) == ROLES
-
-
 def read(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
+
+
+def roles_of(playbook: Path) -> list[str]:
+    """The roles that a playbook and those it imports apply, in their order."""
+    found: list[str] = []
+    for play in read(playbook):
+        if "ansible.builtin.import_playbook" in play:
+            found += roles_of(playbook.parent / play["ansible.builtin.import_playbook"])
+        found += [role["role"] for role in play.get("roles", [])]
+    return found
+
+
+def test_each_role_has_its_place_in_the_order() -> None:
+    assert sorted(ORDER) == ROLES
+    assert roles_of(REPOSITORY / "playbooks" / "site.yml") == ORDER
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_has_a_scenario(role: str) -> None:
+    assert (REPOSITORY / "molecule" / role / "molecule.yml").is_file()
 
 
 @pytest.mark.parametrize("role", ROLES)
