@@ -11,7 +11,7 @@ usage() {
   cat <<'USAGE'
 usage: host/setup.sh [--check] [--test]
   --check  only say what is missing; exit code 1 if something is
-  --test   also what the tests need (Chromium)
+  --test   also what the tests need (Chromium, libfaketime)
 USAGE
 }
 
@@ -30,7 +30,12 @@ PACKAGES=(
   "make:make"
   "python3-venv:python3-venv"
 )
-TEST_PACKAGES=("chromium:chromium" "git:git")
+TEST_PACKAGES=(
+  "chromium:chromium"
+  "git:git"
+  # Sets one process's clock wrong.
+  "libfaketime:/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1"
+)
 GO_MINIMUM=26
 
 check_only=false

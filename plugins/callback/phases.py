@@ -36,6 +36,11 @@ from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback import CallbackBase
 
 SLOWEST = 10
+# Ansible's own words only say what was found.
+UNREACHABLE = (
+    "\nexpected to reach it by SSH; it was left out from here on. Start the machine or correct "
+    "the inventory, and run the same again"
+)
 
 
 @dataclass
@@ -205,7 +210,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self._timings.result(result.task._uuid)
         if not result.task.ignore_unreachable:
-            self._remember(result)
+            self._remember(result, UNREACHABLE)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
         self._timings.calls[result.host.get_name()] += 1
@@ -213,9 +218,12 @@ class CallbackModule(CallbackBase):
     def v2_runner_item_on_failed(self, result: Any) -> None:
         self._timings.calls[result.host.get_name()] += 1
 
-    def _remember(self, result: Any) -> None:
-        key = (result.task.name or result.task.action, message(dict(result.result)))
-        self._failed.setdefault(key, []).append(result.host.get_name())
+    def _remember(self, result: Any, advice: str = "") -> None:
+        task, text = result.task, message(dict(result.result)) + advice
+        role = f"{task._role.get_name()} : " if task._role else ""
+        self._failed.setdefault((f"{role}{task.name or task.action}", text), []).append(
+            result.host.get_name()
+        )
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._end_phase()

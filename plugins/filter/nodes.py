@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.roost.cluster.plugins.module_utils.node.problem import Problem
 
 
 def binaries(
@@ -54,33 +55,58 @@ def machine(variables: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def machine_conflicts(
+def machine_problems(
     hostvars: Mapping[str, Any], hosts: Iterable[str], max_skew_seconds: float
 ) -> list[str]:
-    """Why machines that are fine by themselves can't be one cluster.
+    """Why machines can't be one cluster: what each of them lacks, and where they conflict.
 
-    Each host has what preflight found under `__preflight_machine`.
+    Each host has what the module preflight found under `__preflight_machine`.
     """
-    facts = {name: hostvars[name]["__preflight_machine"]["facts"] for name in hosts}
-    conflicts = []
-    for key, advice in (
-        ("hostname", "give each machine its own with `hostnamectl set-hostname`"),
-        ("machine_id", "these are copies; make a new one with `systemd-machine-id-setup`"),
-    ):
-        names: dict[str, list[str]] = {}
-        for name, found in facts.items():
-            names.setdefault(found[key], []).append(name)
-        for value, sharing in names.items():
-            if len(sharing) > 1:
-                conflicts.append(f"{key} {value}: the same on {', '.join(sharing)}; {advice}")
-    clocks = sorted((found["time"], name) for name, found in facts.items())
-    (first, slow), (last, fast) = clocks[0], clocks[-1]
-    if last - first > max_skew_seconds:
-        conflicts.append(
-            f"clocks: {fast} is {last - first:.0f} s ahead of {slow}, expected at most "
-            f"{max_skew_seconds} s; certificates and leases need equal clocks, so set up NTP"
+    found = {name: hostvars[name]["__preflight_machine"] for name in hosts}
+    facts = {name: seen["facts"] for name, seen in found.items()}
+    return [
+        *(
+            f"{name}: {Problem(**problem)}"
+            for name, seen in found.items()
+            for problem in seen["problems"]
+        ),
+        *_shared(facts, "hostname", "give each its own with `hostnamectl set-hostname NAME`"),
+        *_shared(
+            facts,
+            "machine_id",
+            "these are copies; on all but one run `rm /etc/machine-id; systemd-machine-id-setup`, "
+            "and restart it",
+        ),
+        *_clocks(facts, max_skew_seconds),
+    ]
+
+
+def _shared(facts: Mapping[str, Any], key: str, advice: str) -> Iterator[str]:
+    names: dict[str, list[str]] = {}
+    for name, seen in facts.items():
+        names.setdefault(seen[key], []).append(name)
+    for value, sharing in names.items():
+        if len(sharing) > 1:
+            yield (
+                f"{', '.join(sharing)}: found the same {key} {value}, expected different ones; "
+                f"{advice}"
+            )
+
+
+def _clocks(facts: Mapping[str, Any], max_skew_seconds: float) -> Iterator[str]:
+    """The two machines whose clocks are certainly the furthest apart, if that is too far.
+
+    How far each is ahead of the controller's is known within the time that its answer took.
+    """
+    slow = min(facts, key=lambda name: facts[name]["clock_ahead"]["most"])
+    fast = max(facts, key=lambda name: facts[name]["clock_ahead"]["least"])
+    apart = facts[fast]["clock_ahead"]["least"] - facts[slow]["clock_ahead"]["most"]
+    if apart > max_skew_seconds:
+        yield (
+            f"{fast}, {slow}: found the clock of {fast} {apart:.0f} s ahead of that of {slow}, "
+            f"expected at most {max_skew_seconds} s; certificates and leases need equal clocks, "
+            "so set up NTP (systemd-timesyncd or chrony)"
         )
-    return conflicts
 
 
 class FilterModule:
@@ -91,5 +117,5 @@ class FilterModule:
             "binaries": binaries,
             "nameservers": nameservers,
             "machine": machine,
-            "machine_conflicts": machine_conflicts,
+            "machine_problems": machine_problems,
         }

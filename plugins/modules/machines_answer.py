@@ -10,8 +10,9 @@ short_description: Asks whether the machines of the inventory can be reached
 version_added: 0.1.0
 author: the Roost developers
 description:
-  - Connects to every machine's SSH port at once, from the controller. Fails if none answers and
-    names the command that starts them; machines that don't answer are returned otherwise.
+  - Connects to every machine's SSH port at once, from the controller. Fails if none answers, or one
+    without which nothing can go on, and names the command that starts them. Other machines that
+    don't answer are warned of and returned.
 options:
   machines:
     description: The machines.
@@ -31,6 +32,11 @@ options:
         description: Port of its SSH server.
         type: int
         default: 22
+  required:
+    description: Names of the machines without which nothing can go on.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: How long to wait for each, in seconds.
     type: float
@@ -51,7 +57,10 @@ attributes:
 EXAMPLES = r"""
 - name: Ask the machines
   roost.cluster.machines_answer:
-    machines: [{name: control, address: 192.168.56.100}]
+    machines:
+      - {name: control, address: 192.168.56.100}
+      - {name: worker-1, address: 192.168.56.101}
+    required: [control]
 """
 
 RETURN = r"""
@@ -85,6 +94,25 @@ def problem(machine: dict[str, Any], timeout: float) -> str:
     return "" if greeting == b"SSH-" else f"{where}: expected an SSH server, got {greeting!r}"
 
 
+def verdict(problems: dict[str, str], required: list[str], start_command: str) -> str:
+    """Why nothing can be done without the machines that don't answer; empty if something can.
+
+    `problems` has every machine, and why it can't be reached.
+    """
+    silent = [name for name, found in problems.items() if found]
+    if silent and len(silent) == len(problems):
+        lacking = "no machine of the cluster answers"
+    elif missing := [name for name in required if name in silent]:
+        lacking = f"without {', '.join(missing)} nothing can go on, so nothing was changed"
+    else:
+        return ""
+    told = "".join(f"\n{problems[name]}" for name in silent)
+    return (
+        f"{lacking}; start the machines with `{start_command}`, or look at the addresses in "
+        f"inventory/hosts.yml:{told}"
+    )
+
+
 def main() -> None:
     machine_options = {
         "name": {"type": "str", "required": True},
@@ -99,25 +127,23 @@ def main() -> None:
                 "required": True,
                 "options": machine_options,
             },
+            "required": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 3},
             "start_command": {"type": "str", "default": "vagrant up"},
         },
         supports_check_mode=True,
     )
-    machines = module.params["machines"]
-    with ThreadPoolExecutor(max(1, len(machines))) as pool:
-        problems = list(pool.map(lambda item: problem(item, module.params["timeout"]), machines))
-    silent = [item["name"] for item, found in zip(machines, problems) if found]
-    if len(silent) == len(machines):
-        module.fail_json(
-            msg="no machine of the cluster answers; start them with `"
-            + module.params["start_command"]
-            + "`, or look at the addresses in inventory/hosts.yml:\n"
-            + "\n".join(problems),
-            silent=silent,
-        )
-    for found in filter(None, problems):
-        module.warn(f"doesn't answer and is left out: {found}")
+    given = module.params
+    names = [item["name"] for item in given["machines"]]
+    with ThreadPoolExecutor(max(1, len(names))) as pool:
+        found = pool.map(lambda item: problem(item, given["timeout"]), given["machines"])
+        problems = dict(zip(names, found))
+    silent = [name for name in names if problems[name]]
+    why = verdict(problems, given["required"], given["start_command"])
+    if why:
+        module.fail_json(msg=why, silent=silent)
+    for name in silent:
+        module.warn(f"doesn't answer and is left out, the others go on: {problems[name]}")
     module.exit_json(changed=False, silent=silent)
 
 

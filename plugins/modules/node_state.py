@@ -164,6 +164,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.engine import (
     bring_about,
     report,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.node.full_disk import (
+    failure,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.node.quiet import (
     QuietModule,
 )
@@ -183,10 +186,7 @@ def main() -> None:
     except StateError as error:
         module.fail_json(msg=str(error), **report(outcome.done))
     except OSError as error:
-        module.fail_json(
-            msg=f"{error.filename or 'this machine'}: {error.strerror or error}",
-            **report(outcome.done),
-        )
+        module.fail_json(msg=failure(error), **report(outcome.done))
     for note in node.notes:
         module.warn(note)
     module.exit_json(**report(outcome.planned))

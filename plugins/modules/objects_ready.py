@@ -11,6 +11,8 @@ author: the Roost developers
 description:
   - Asks the API until everything named is ready. When the time is up, the message says what is
     missing and what pods and events tell about the reason.
+  - Pods on nodes that are not Ready and not among O(nodes) are not waited for; a warning names
+    them.
 options:
   kubeconfig:
     description: An administrator's kubeconfig.
@@ -108,6 +110,8 @@ def main() -> None:
             msg=f"after {given['timeout']:.0f} s this is still missing:\n" + "\n".join(lines),
             missing=outcome.missing,
         )
+    for note in outcome.notes:
+        module.warn(note)
     module.exit_json(changed=False, seconds=outcome.seconds)
 
 

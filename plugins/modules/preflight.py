@@ -10,6 +10,7 @@ version_added: "0.1.0"
 description:
   - Looks at a machine without changing it, and fails with every reason at once.
   - What has to be compared between machines (host names, machine ids, clocks) is returned.
+  - Runs as an action, which adds how far the machine's clock is ahead of the controller's.
 author: The Roost developers
 options:
   supported_systems:
@@ -98,10 +99,12 @@ EXAMPLES = r"""
 RETURN = r"""
 facts:
   description: What was found. Container nodes of one machine share C(product_uuid), so machines are
-    told apart by C(machine_id).
+    told apart by C(machine_id). C(clock_ahead) has the seconds by which the clock is ahead of the
+    controller's, C(least) and C(most), because the answer took some time.
   returned: always
   type: dict
   sample: {hostname: worker-1, machine_id: 0b2c, time: 1700000000.5, default_interface: eth0,
+    clock_ahead: {least: -0.1, most: 1.2},
     cgroup_version: 2, os_id: debian, os_version: "12", architecture: amd64, memory_mb: 1970}
 problems:
   description: Every reason why the machine can't be a node.

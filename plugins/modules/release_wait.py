@@ -12,6 +12,7 @@ description:
     weights and rules they have, until everything is as expected or the time is up.
   - On failure it names each pod and what it lacks, the reasons that containers give, the last
     warnings and the last lines of their logs.
+  - Pods on nodes that are not Ready are not waited for; a warning names them.
   - Runs on the controller and changes nothing.
 author:
   - the Roost developers
@@ -167,6 +168,8 @@ def main() -> None:
     outcome = watcher.wait(params["wait"], params["timeout"], params["pause"])
     if outcome.missing:
         fail(module, client, outcome)
+    for note in outcome.notes:
+        module.warn(note)
     module.exit_json(changed=False, seconds=outcome.seconds, notes=outcome.notes)
 
 

@@ -101,6 +101,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
     Node,
     StateError,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.node.full_disk import (
+    failure,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.node.quiet import (
     QuietModule,
 )
@@ -188,7 +191,7 @@ def main() -> None:
     except StateError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'this machine'}: {error.strerror or error}")
+        module.fail_json(msg=failure(error))
     module.exit_json(**answer)
 
 

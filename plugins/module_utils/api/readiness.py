@@ -35,8 +35,8 @@ def node_lacks(name: str, node: Block | None) -> str | None:
     return f"node {name} has not reported yet"
 
 
-def deployment_lacks(name: str, deployment: Block | None) -> str | None:
-    """What keeps a Deployment from being rolled out, or None."""
+def deployment_lacks(name: str, deployment: Block | None, lost: int = 0) -> str | None:
+    """What keeps a Deployment from being rolled out, or None. Lost pods are not waited for."""
     if deployment is None:
         return f"Deployment {name} doesn't exist"
     status, spec = deployment.get("status") or {}, deployment["spec"]
@@ -48,13 +48,13 @@ def deployment_lacks(name: str, deployment: Block | None) -> str | None:
         return f"{name}: {updated} of {wanted} pods are made from the latest template"
     if status.get("replicas", 0) > updated:
         return f"{name}: {status['replicas'] - updated} pods of an older template are left"
-    if available < wanted:
+    if available + lost < wanted:
         return f"{name}: {available} of {wanted} pods are ready"
     return None
 
 
-def daemon_set_lacks(name: str, item: Block | None) -> str | None:
-    """What keeps a DaemonSet from being rolled out, or None."""
+def daemon_set_lacks(name: str, item: Block | None, lost: int = 0) -> str | None:
+    """What keeps a DaemonSet from being rolled out, or None. Lost pods are not waited for."""
     if item is None:
         return f"DaemonSet {name} doesn't exist"
     status = item.get("status") or {}
@@ -65,6 +65,6 @@ def daemon_set_lacks(name: str, item: Block | None) -> str | None:
         ("updatedNumberScheduled", "pods are made from the latest template"),
         ("numberAvailable", "pods are ready"),
     ):
-        if status.get(key, 0) < wanted or not wanted:
+        if status.get(key, 0) + lost < wanted or not wanted:
             return f"{name}: {status.get(key, 0)} of {wanted} {words}"
     return None

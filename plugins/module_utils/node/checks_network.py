@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
-from ansible_collections.roost.cluster.plugins.module_utils.node.core import StateError
 from ansible_collections.roost.cluster.plugins.module_utils.node.machine import Machine, Route
 from ansible_collections.roost.cluster.plugins.module_utils.node.problem import Problem, Wishes
 
@@ -43,13 +42,20 @@ def node_address(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
             "an address of this machine",
             "correct the inventory or the machine's network",
         )
-    if subnet and IPv4Address(address) not in network(subnet, "subnet"):
+    if subnet and not _lies_in(address, subnet):
         yield Problem(
             "node_ip",
             address,
             f"an address in {subnet}",
             "correct the inventory or the cluster's subnet",
         )
+
+
+def _lies_in(address: str, subnet: str) -> bool:
+    try:
+        return IPv4Address(address) in IPv4Network(subnet)
+    except ValueError:
+        return True  # what is no network is told of by another check
 
 
 def hostname(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
@@ -81,7 +87,15 @@ def ports(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
 
 def networks(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
     names = ("pod_cidr", "service_cidr", "subnet")
-    ranges = {name: network(wishes[name], name) for name in names if wishes.get(name)}
+    ranges = {}
+    for name in names:
+        if wishes.get(name):
+            try:
+                ranges[name] = IPv4Network(wishes[name])
+            except ValueError as error:
+                yield Problem(
+                    name, repr(wishes[name]), "an IPv4 network such as 10.0.0.0/16", str(error)
+                )
     pairs = [(a, b) for a in ranges for b in ranges if names.index(a) < names.index(b)]
     for a, b in pairs:
         if ranges[a].overlaps(ranges[b]):
@@ -107,12 +121,3 @@ def _conflicts(route: Route, wanted: IPv4Network) -> bool:
     target = IPv4Network(route.network)
     # A default route is no use of the range, and wider ones cover it without meaning it.
     return target.prefixlen > 4 and target.overlaps(wanted) and not _OURS.match(route.interface)
-
-
-def network(text: str, name: str) -> IPv4Network:
-    try:
-        return IPv4Network(text)
-    except ValueError as error:
-        raise StateError(
-            f"{name} is {text!r}, expected an IPv4 network such as 10.0.0.0/16: {error}"
-        ) from None

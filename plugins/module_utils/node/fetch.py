@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ansible_collections.roost.cluster.plugins.module_utils.node.core import StateError
 from ansible_collections.roost.cluster.plugins.module_utils.node.digests import CHUNK
+from ansible_collections.roost.cluster.plugins.module_utils.node.full_disk import room_for
 from ansible_collections.roost.cluster.plugins.module_utils.node.writes import (
     Rights,
     flush,
@@ -24,6 +25,10 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.writes import (
 )
 
 TRIES = 3
+REPAIR = (
+    "playbooks/registry.yml looks at each blob and sends again what is missing or corrupt; run it, "
+    "and then the same again"
+)
 
 
 @dataclass(frozen=True)
@@ -49,15 +54,17 @@ class Interrupted(Exception):
     """A transfer that may go through when it is tried again."""
 
 
+class Unusable(Exception):
+    """What came, or is said to be there, is not the blob; trying again changes nothing."""
+
+
 def _from_file(place: str) -> Iterator[bytes]:
     try:
         with Path(place).open("rb") as source:
             while chunk := source.read(CHUNK):
                 yield chunk
     except FileNotFoundError:
-        raise StateError(
-            f"{place}: the store lacks this blob: synchronise the store first"
-        ) from None
+        raise Unusable(f"the store lacks it, expected at {place}: {REPAIR}") from None
 
 
 def _from_registry(address: str, timeout: float) -> Iterator[bytes]:
@@ -74,15 +81,20 @@ def _from_registry(address: str, timeout: float) -> Iterator[bytes]:
     except urllib.error.HTTPError as error:
         if error.code >= 500:
             raise Interrupted(f"{address}: answered {error.code} {error.reason}") from None
-        raise StateError(
-            f"{address}: answered {error.code} {error.reason}, expected the blob: "
-            "synchronise the registry's store with the bundle"
+        raise Unusable(
+            f"{address} answered {error.code} {error.reason}, expected the blob: {REPAIR}"
         ) from None
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise Interrupted(f"{address}: {reason}: is the registry running, and reachable?") from None
+        raise Interrupted(
+            f"{address}: {reason}; expected an answer: look at `systemctl status roost-registry` "
+            "on the first control-plane machine, and at the network between it and this one"
+        ) from None
     if expected is not None and received != int(expected):
-        raise Interrupted(f"{address}: truncated: {received} of {expected} bytes came")
+        raise Interrupted(
+            f"{address}: truncated: found {received} bytes, expected {expected}; look at "
+            "`journalctl -u roost-registry` on the first control-plane machine"
+        )
 
 
 def install(
@@ -97,14 +109,18 @@ def install(
     """Fetch a gzip-compressed blob, check both digests, put the file in place."""
     if not blob.startswith("sha256:"):
         raise StateError(f"{path}: blob is {blob!r}, expected sha256:…")
+    what = f"{path}: {repository} (blob {blob}): nothing was installed, what was there is kept"
     path.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(TRIES):
         try:
-            _fetch(source, repository, blob, sha256, path, wanted)
+            with room_for(path):
+                _fetch(source, repository, blob, sha256, path, wanted)
             return
+        except Unusable as error:
+            raise StateError(f"{what}: {error}") from None
         except Interrupted as error:
             if attempt == TRIES - 1:
-                raise StateError(f"{path}: not installed after {TRIES} tries: {error}") from None
+                raise StateError(f"{what}: tried {TRIES} times: {error}") from None
             pause(1 + attempt)
 
 
@@ -119,12 +135,12 @@ def _fetch(
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as target:
             chunks = _noted(source.chunks(repository, blob), packed)
-            for data in _decompressed(chunks, f"{path}: {blob}"):
+            for data in _decompressed(chunks):
                 unpacked.update(data)
                 target.write(data)
             flush(target)
-        _compare(f"{path}: blob {blob}", blob[len("sha256:") :], packed.hexdigest())
-        _compare(f"{path}: file in blob {blob}", sha256, unpacked.hexdigest())
+        _compare("it", blob[len("sha256:") :], packed.hexdigest())
+        _compare("the file in it", sha256, unpacked.hexdigest())
         wanted.give(new)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -139,7 +155,7 @@ def _noted(chunks: Iterator[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
         yield chunk
 
 
-def _decompressed(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+def _decompressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Gzip, also of several members, in pieces of bounded size."""
     gzip = zlib.decompressobj(wbits=31)
     try:
@@ -151,14 +167,11 @@ def _decompressed(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
                 yield gzip.decompress(rest, 4 * CHUNK)
                 rest = gzip.unused_data if gzip.eof else gzip.unconsumed_tail
     except zlib.error as error:
-        raise StateError(f"{what} is corrupt, nothing installed: {error}") from None
+        raise Unusable(f"it is corrupt, expected gzip: {error}: {REPAIR}") from None
     if not gzip.eof:
-        raise Interrupted(f"{what}: the compressed data ends too soon")
+        raise Unusable(f"it is corrupt: its compressed data end too soon: {REPAIR}")
 
 
 def _compare(what: str, expected: str, found: str) -> None:
     if expected != found:
-        raise StateError(
-            f"{what} is corrupt, nothing installed: expected sha256 {expected}, got {found}: "
-            "fill the bundle again and synchronise the registry's store"
-        )
+        raise Unusable(f"{what} is corrupt: expected sha256 {expected}, found {found}: {REPAIR}")

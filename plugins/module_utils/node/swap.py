@@ -45,7 +45,7 @@ def swap_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
         if active:
             raise StateError(
                 f"swap is on ({', '.join(active)}), and kubelet expects it off: turn it off with "
-                " and in /etc/fstab, or let this be done by setting swap to off"
+                "`swapoff -a` and in /etc/fstab, or let this be done by setting swap to off"
             )
         return []
     steps = []

@@ -21,6 +21,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
     StateError,
     command_failure,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.node.full_disk import room_for
 
 _OCTAL = re.compile(r"^0?[0-7]{3,4}$")
 
@@ -155,18 +156,19 @@ def atomic_write(
     new = temporary(path)
     with suppress(FileNotFoundError):
         new.unlink()
-    # Never readable by more people than the final file is, not even while it is written.
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as target:
-        target.write(data)
-        flush(target)
-    try:
-        wanted.give(new)
-        if validate:
-            _judge(node, path, new, validate)
-    except BaseException:
-        new.unlink()
-        raise
+    with room_for(path):
+        # Never readable by more people than the final file is, not even while it is written.
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as target:
+                target.write(data)
+                flush(target)
+            wanted.give(new)
+            if validate:
+                _judge(node, path, new, validate)
+        except BaseException:
+            new.unlink()
+            raise
     put_in_place(new, path)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.roost.cluster.plugins.module_utils.api import (
     evidence,
+    lost,
     readiness,
     waiting,
 )
@@ -28,37 +29,53 @@ class Wanted:
 
 @dataclass
 class Outcome:
-    """How a wait ended: after how many seconds, and what was missing then, with its reasons."""
+    """How a wait ended: after how many seconds, what was missing then, with its reasons, and what
+    was not waited for."""
 
     seconds: float
     missing: list[str] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
-Lacks = Callable[[str, "Block | None"], "str | None"]
+Lacks = Callable[[str, "Block | None", int], "str | None"]
 
 
 def look(client: Client, wanted: Wanted) -> list[str]:
-    """What is still missing."""
-    table: Sequence[tuple[str, str | None, Sequence[str], Lacks]] = (
-        ("Node", None, wanted.nodes, readiness.node_lacks),
-        ("Deployment", wanted.namespace, wanted.deployments, readiness.deployment_lacks),
-        ("DaemonSet", wanted.namespace, wanted.daemon_sets, readiness.daemon_set_lacks),
+    """What is still missing on nodes that are there."""
+    nodes = {name_of(node): node for node in client.list("Node")} if wanted.nodes else {}
+    unready = [
+        text for name in wanted.nodes if (text := readiness.node_lacks(name, nodes.get(name)))
+    ]
+    if missing := _workloads(client, wanted, {}):
+        missing = _workloads(client, wanted, lost.lost_pods(client, wanted.namespace))
+    return unready + missing
+
+
+def _workloads(client: Client, wanted: Wanted, gone: lost.Lost) -> list[str]:
+    table: Sequence[tuple[str, Sequence[str], Lacks]] = (
+        ("Deployment", wanted.deployments, readiness.deployment_lacks),
+        ("DaemonSet", wanted.daemon_sets, readiness.daemon_set_lacks),
     )
     missing = []
-    for kind, namespace, names, lacks in table:
+    for kind, names, lacks in table:
         if names:
             live: Mapping[str, Block] = {
-                name_of(item): item for item in client.list(kind, namespace)
+                name_of(item): item for item in client.list(kind, wanted.namespace)
             }
-            missing += [text for name in names if (text := lacks(name, live.get(name)))]
+            found = (lacks(name, live.get(name), len(gone.get(name, ()))) for name in names)
+            missing += [text for text in found if text]
     return missing
 
 
 def wait(client: Client, wanted: Wanted, timeout: float, pause: float = 0.3) -> Outcome:
     """Look until nothing is missing, at most `timeout` seconds."""
     seconds, missing = waiting.wait(lambda: look(client, wanted), timeout, pause)
-    return Outcome(seconds, missing, reasons(client, wanted) if missing else [])
+    if missing:
+        return Outcome(seconds, missing, reasons(client, wanted))
+    workloads = [*wanted.deployments, *wanted.daemon_sets]
+    gone = lost.lost_pods(client, wanted.namespace) if workloads else {}
+    return Outcome(seconds, notes=lost.notes(gone, workloads))
 
 
 def reasons(client: Client, wanted: Wanted) -> list[str]:

@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.api import readiness, waiting
+from ansible_collections.roost.cluster.plugins.module_utils.api import (
+    lost,
+    readiness,
+    waiting,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.api.parallel import in_parallel
@@ -66,6 +70,7 @@ class Watcher:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client, self._place = client, place
+        self._selector = names.release_selector(place.release)
         self._clock, self._sleep = clock, sleep
         self._satisfied: set[tuple[str, str]] = set()
         self._quiet = 0
@@ -90,10 +95,14 @@ class Watcher:
         if not deployments:
             return []
         live = {item["metadata"]["name"]: item for item in self._list("Deployment")}
-        found = (readiness.deployment_lacks(name, live.get(name)) for name in deployments)
-        missing = [text for text in found if text]
+        missing = _not_rolled_out(live, deployments, {})
         if missing:
-            return missing
+            gone = lost.lost_pods(self._client, self._place.namespace, self._selector)
+            missing = _not_rolled_out(live, deployments, gone)
+            if missing:
+                return missing
+            told = lost.notes(gone, deployments)
+            self._notes += [text for text in told if text not in self._notes]
         return [
             f"pod {pod['metadata']['name']} has no {names.PROXY} container: it was made while "
             "istiod's webhook was away or the namespace had no label; delete the pod"
@@ -195,8 +204,17 @@ class Watcher:
         return [pod for pod in self._list("Pod") if readiness.is_ready(pod)]
 
     def _list(self, kind: str) -> list[Block]:
-        selector = names.release_selector(self._place.release)
-        return self._client.list(kind, self._place.namespace, selector)
+        return self._client.list(kind, self._place.namespace, self._selector)
+
+
+def _not_rolled_out(
+    live: Mapping[str, Block], deployments: list[str], gone: lost.Lost
+) -> list[str]:
+    found = (
+        readiness.deployment_lacks(name, live.get(name), len(gone.get(name, ())))
+        for name in deployments
+    )
+    return [text for text in found if text]
 
 
 def _selector(labels: Mapping[str, str]) -> str:

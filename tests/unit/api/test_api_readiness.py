@@ -91,6 +91,12 @@ def test_a_deployment_is_rolled_out(item: Any, missing: str | None) -> None:
     assert (found is None) if missing is None else (missing in str(found))
 
 
+def test_lost_pods_are_not_waited_for() -> None:
+    assert deployment_lacks("app-v2", deployment(availableReplicas=1), lost=1) is None
+    assert deployment_lacks("app-v2", deployment(availableReplicas=0), lost=1) is not None
+    assert daemon_set_lacks("flannel", daemon_set(**{**FULL, "numberAvailable": 2}), lost=1) is None
+
+
 READY = {"type": "Ready", "status": "True"}
 
 

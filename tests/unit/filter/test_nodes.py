@@ -10,7 +10,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.roost.cluster.plugins.filter.nodes import (
     binaries,
-    machine_conflicts,
+    machine_problems,
     nameservers,
 )
 
@@ -44,26 +44,44 @@ def test_a_resolver_on_the_loopback_address_is_left_out() -> None:
 
 
 def machines(**facts: dict[str, Any]) -> dict[str, Any]:
-    base = {"a": ("a", "id-a", 100.0), "b": ("b", "id-b", 101.0)}
     found = {}
-    for name, (hostname, machine_id, time) in base.items():
-        seen = {"hostname": hostname, "machine_id": machine_id, "time": time}
-        found[name] = {"__preflight_machine": {"facts": {**seen, **facts.get(name, {})}}}
+    for name in ("a", "b"):
+        seen = {
+            "hostname": name,
+            "machine_id": f"id-{name}",
+            "clock_ahead": {"least": -0.5, "most": 0.5},
+            **facts.get(name, {}),
+        }
+        problems = seen.pop("problems", [])
+        found[name] = {"__preflight_machine": {"facts": seen, "problems": problems}}
     return found
 
 
+def ahead(least: float, most: float) -> dict[str, Any]:
+    return {"clock_ahead": {"least": least, "most": most}}
+
+
+MEMORY = {"name": "memory", "found": "512 MiB", "expected": "1700 MiB", "fix": "give it more"}
+
+
 @pytest.mark.parametrize(
-    ("facts", "conflict"),
+    ("facts", "told"),
     [
-        ({}, ""),
-        ({"b": {"hostname": "a"}}, "hostname a: the same on a, b"),
-        ({"b": {"machine_id": "id-a"}}, "machine_id id-a: the same on a, b"),
-        ({"b": {"time": 131.0}}, "b is 31 s ahead of a"),
-        ({"b": {"time": 80.0}}, "a is 20 s ahead of b"),
-        ({"b": {"time": 105.0}}, ""),
+        ({}, []),
+        ({"b": {"hostname": "a"}}, ["a, b: found the same hostname a"]),
+        ({"b": {"machine_id": "id-a"}}, ["a, b: found the same machine_id id-a"]),
+        ({"b": ahead(31, 32)}, ["the clock of b 30 s ahead of that of a, expected at most 5 s"]),
+        ({"b": ahead(-20, -18)}, ["the clock of a 18 s ahead of that of b"]),
+        # It need not be: b may have answered late.
+        ({"b": ahead(5, 60)}, []),
+        ({"b": {"problems": [MEMORY]}}, ["b: memory: found 512 MiB, expected 1700 MiB; give it"]),
+        (
+            {"a": {"problems": [MEMORY, MEMORY]}, "b": {**ahead(31, 32), "hostname": "a"}},
+            ["a: memory", "a: memory", "the same hostname", "the clock of b"],
+        ),
     ],
 )
-def test_machine_conflicts(facts: dict[str, Any], conflict: str) -> None:
-    found = machine_conflicts(machines(**facts), ["a", "b"], 5)
-    assert len(found) == bool(conflict)
-    assert conflict in "".join(found)
+def test_all_problems_of_all_machines(facts: dict[str, Any], told: list[str]) -> None:
+    found = machine_problems(machines(**facts), ["a", "b"], 5)
+    assert len(found) == len(told)
+    assert [words for words, text in zip(told, found) if words not in text] == []

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from ansible_collections.roost.cluster.plugins.modules.machines_answer import problem
+from ansible_collections.roost.cluster.plugins.modules.machines_answer import (
+    problem,
+    verdict,
+)
 
 
 @contextmanager
@@ -48,3 +51,23 @@ def test_a_closed_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     assert "refused" in problem(machine(port), 2)
+
+
+REFUSED = "worker-1 (192.168.56.101:22): Connection refused"
+
+
+@pytest.mark.parametrize(
+    ("problems", "words"),
+    [
+        ({"control": "", "worker-1": ""}, []),
+        ({"control": "", "worker-1": REFUSED}, []),
+        ({"control": "control: silent", "worker-1": ""}, ["without control", "control: silent"]),
+        ({"control": "a", "worker-1": "b"}, ["no machine", "`make start`", "\na\nb"]),
+    ],
+)
+def test_only_what_everything_needs_ends_the_run(
+    problems: dict[str, str], words: list[str]
+) -> None:
+    text = verdict(problems, ["control"], "make start")
+    assert bool(text) == bool(words)
+    assert [word for word in words if word not in text] == []

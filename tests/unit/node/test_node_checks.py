@@ -15,7 +15,6 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.checks import (
     verdict,
     warnings,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.core import StateError
 from ansible_collections.roost.cluster.plugins.module_utils.node.listeners import (
     Listener,
 )
@@ -141,8 +140,11 @@ def test_wishes_that_contradict_the_machine_or_each_other(
 
 
 def test_a_range_that_is_none_is_refused() -> None:
-    with pytest.raises(StateError, match="pod_cidr is '10.244.0.1/16', expected an IPv4 network"):
-        problems(recorded(), {**WISHES, "pod_cidr": "10.244.0.1/16"})
+    found = problems(recorded(), {**WISHES, "pod_cidr": "10.244.0.1/16", "subnet": "lab"})
+    assert [str(problem).partition(";")[0] for problem in found] == [
+        "pod_cidr: found '10.244.0.1/16', expected an IPv4 network such as 10.0.0.0/16",
+        "subnet: found 'lab', expected an IPv4 network such as 10.0.0.0/16",
+    ]
 
 
 def test_what_is_ours_is_no_problem_on_a_running_node() -> None:

@@ -65,6 +65,25 @@ def test_an_api_server_that_is_away_is_waited_for() -> None:
     assert outcome.missing == []
 
 
+def test_pods_of_a_node_that_is_down_are_told_of_and_not_waited_for() -> None:
+    down = {"metadata": {"name": "worker-1"}, "status": {"conditions": []}}
+    owner = {"controller": True, "kind": "DaemonSet", "name": "flannel"}
+    pod = {
+        "metadata": {"name": "flannel-a", "ownerReferences": [owner]},
+        "spec": {"nodeName": "worker-1"},
+    }
+    part = {**FULL, "status": {**FULL["status"], "numberAvailable": 2}}
+    client = FakeClient({"Node": [READY_NODE, down], "DaemonSet": [part], "Pod": [pod]})
+    outcome = wait(client, WANTED, timeout=0)
+    assert outcome.missing == []
+    [note] = outcome.notes
+    assert "flannel: 1 pods" in note
+    assert note.endswith("worker-1")
+    # A node that is asked for has to be there.
+    asked = Wanted(nodes=["control", "worker-1"], namespace="x", daemon_sets=["flannel"])
+    assert look(client, asked) == ["node worker-1 has not reported yet"]
+
+
 def test_when_the_time_is_up_the_pods_are_asked_for_the_reason() -> None:
     waiting = {"reason": "ImagePullBackOff", "message": "not found"}
     pod = {

@@ -33,6 +33,7 @@ class Scripted(StubClient):
         self.gateways = [pod(f"gateway-{index}") for index in range(gateways)]
         self.pods: list[dict[str, Any]] = []
         self.deployments: list[dict[str, Any]] = []
+        self.nodes: list[dict[str, Any]] = []
         self.failing: Exception | None = None
 
     def list(self, kind: str, namespace: Any = None, selector: str = "", fields: str = "") -> Any:
@@ -40,6 +41,8 @@ class Scripted(StubClient):
             raise self.failing
         if kind == "Pod":
             return self.gateways if namespace == "istio-system" else self.pods
+        if kind == "Node":
+            return self.nodes
         assert kind == "Deployment"
         return self.deployments
 
@@ -173,6 +176,21 @@ def test_proxies_are_not_asked_before_pods_are_ready() -> None:
     outcome = cluster.wait({"ready": ["app-v2"], "gateway_clusters": {CLUSTER: 1}})
     assert outcome.missing == ["app-v2: 0 of 1 pods are ready"]
     assert cluster.asked == []
+
+
+def test_pods_of_a_node_that_is_down_are_not_waited_for() -> None:
+    cluster = Scripted(lambda now: known())
+    cluster.deployments = [rolled_out("app-v2", available=0)]
+    lost = pod("app-v2-1", ready=False, app="app", version="v2")
+    lost["metadata"]["ownerReferences"] = [
+        {"controller": True, "kind": "ReplicaSet", "name": "app-v2-7d9f"}
+    ]
+    lost["spec"]["nodeName"] = "worker-1"
+    cluster.pods, cluster.nodes = [lost], [{"metadata": {"name": "worker-1"}}]
+    outcome = cluster.wait({"ready": ["app-v2"]})
+    assert outcome.missing == []
+    assert len(outcome.notes) == 1
+    assert "app-v2: 1 pods are not waited for" in outcome.notes[0]
 
 
 def test_a_pod_without_a_proxy_is_not_ready() -> None:
