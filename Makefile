@@ -66,6 +66,9 @@ lint: ## every linter
 unit: ## the tests of pure code
 	@$(PYTHON) -m pytest -q tests/unit
 
+sanity: ## ansible-test sanity over the built collection
+	@tests/sanity/run
+
 samples-test: ## the samples' own tests, in an environment of their own
 	@tests/samples
 

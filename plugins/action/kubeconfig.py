@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
+        _result, arguments = self.validate_argument_spec(
             argument_spec={
                 "src": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
                 "dest": {"type": "path", "required": True},

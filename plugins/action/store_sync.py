@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _, wanted = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        _result, wanted = self.validate_argument_spec(argument_spec=ARGUMENTS)
         try:
             return self._synchronise(wanted, task_vars or {})
         except StateError as error:

@@ -79,7 +79,7 @@ def _client(kubeconfig: str) -> Iterator[Any]:
 def _token(client: Any) -> Iterator[str]:
     """A bootstrap token for one join; revoked in any case."""
     token = random_token()
-    identity, _, secret = token.partition(".")
+    identity, _dot, secret = token.partition(".")
     expires = datetime.now(timezone.utc) + timedelta(minutes=TOKEN_MINUTES)
     name = f"bootstrap-token-{identity}"
     body = {

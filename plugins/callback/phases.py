@@ -21,7 +21,7 @@ options:
       - name: ROOST_TIMINGS
 requirements:
   - Enable it with C(callbacks_enabled = roost.cluster.phases).
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 """
 
 import json

@@ -2,20 +2,10 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-import yaml
-from ansible.errors import AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible.template import trust_as_template
-
 DOCUMENTATION = r"""
 name: settings
 short_description: Puts the recorded settings of a cluster over the inventory
+version_added: 0.1.0
 description:
   - Runs after C(hosts.yml), whose groups C(control_plane) and C(workers) it finds filled.
   - Where C(.roost/CLUSTER/settings.yml) exists, as C(make up) writes it, each host of the two
@@ -25,8 +15,7 @@ description:
   - Without that file the hosts stay as they are written, which is what machines of one's own need.
   - CLUSTER is the environment's E(ROOST_CLUSTER), or C(roost). A cluster that is asked for by
     E(ROOST_CLUSTER) and has no settings is an error, so that nothing is done to another one.
-author:
-  - the Roost developers
+author: the Roost developers (!UNKNOWN)
 options:
   plugin:
     description: The name of this plugin.
@@ -53,6 +42,17 @@ EXAMPLES = r"""
 # inventory/settings.roost.yml, beside inventory/hosts.yml
 plugin: roost.cluster.settings
 """
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.template import trust_as_template
 
 CONTROL_GROUP = "control_plane"
 WORKER_GROUP = "workers"

@@ -4,20 +4,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from typing import Any
-
-import yaml
-from ansible.errors import AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.roost.cluster.plugins.module_utils.istio.operator import operator, stages
-
 DOCUMENTATION = """
 name: istio_objects
 short_description: The objects of an Istio installation
 version_added: 0.1.0
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 description:
   - Describes the installation from typed values, has istioctl on the controller render it, and
     returns the objects in the order in which they can be applied. Asks no cluster.
@@ -43,6 +34,15 @@ _raw:
   type: list
   elements: dict
 """
+
+import json
+import subprocess
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.roost.cluster.plugins.module_utils.istio.operator import operator, stages
 
 
 class LookupModule(LookupBase):

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: control_plane
 short_description: Makes a machine the cluster's control plane with kubeadm
 version_added: 0.1.0
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 description:
   - Looks at the machine, at etcd's data and at the API, and does what is missing. A run that was
     killed is continued; data of a cluster are never thrown away.

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: kubeconfig
 short_description: Copies the administrator's kubeconfig to the controller
 version_added: 0.1.0
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 description:
   - Reads the file on the machine and writes it on the controller, readable by its owner only.
   - Runs as an action.

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: machines_answer
 short_description: Asks whether the machines of the inventory can be reached
 version_added: 0.1.0
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 description:
   - Connects to every machine's SSH port at once, from the controller. Fails if none answers, or one
     without which nothing can go on, and names the command that starts them. Other machines that

@@ -13,7 +13,7 @@ description:
   - A run that was killed anywhere can be run again; a second run changes nothing.
   - Acts in the order kernel modules, settings, swap, hosts, services to stop, absent, directories,
     binaries, files, links, services to start.
-author: The Roost developers
+author: the Roost developers (!UNKNOWN)
 options:
   registry:
     description: Address of the registry that binaries are fetched from.

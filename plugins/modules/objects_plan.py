@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: objects_plan
 short_description: Say which objects a server-side apply would change, and why
 version_added: 0.1.0
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 description:
   - Asks the API server by a dry run for each object, several at once, and returns those that
     differ, for M(kubernetes.core.k8s) to apply. Changes nothing itself.

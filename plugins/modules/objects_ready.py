@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: objects_ready
 short_description: Wait until nodes and workloads are ready
 version_added: 0.1.0
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 description:
   - Asks the API until everything named is ready. When the time is up, the message says what is
     missing and what pods and events tell about the reason.

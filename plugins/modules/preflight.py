@@ -11,7 +11,7 @@ description:
   - Looks at a machine without changing it, and fails with every reason at once.
   - What has to be compared between machines (host names, machine ids, clocks) is returned.
   - Runs as an action, which adds how far the machine's clock is ahead of the controller's.
-author: The Roost developers
+author: the Roost developers (!UNKNOWN)
 options:
   supported_systems:
     description: Versions that are supported of each system, by the ID of C(/etc/os-release).

@@ -15,8 +15,7 @@ description:
   - A value that was changed on the cluster (the weight, which version is stable, the canary, an
     image, a count of replicas) stays as long as its key was not edited since the description was
     last applied.
-author:
-  - the Roost developers
+author: the Roost developers (!UNKNOWN)
 options:
   release:
     description:

@@ -14,8 +14,7 @@ description:
     warnings and the last lines of their logs.
   - Pods on nodes that are not Ready are not waited for; a warning names them.
   - Runs on the controller and changes nothing.
-author:
-  - the Roost developers
+author: the Roost developers (!UNKNOWN)
 options:
   kubeconfig:
     description: Path of the kubeconfig.

@@ -14,7 +14,7 @@ description:
     blobs are sent to. What a killed run left there is used where it is whole, else removed.
   - V(commit) checks the digest of each staged blob, renames it into place and writes the links.
   - Nothing is ever removed from the store.
-author: The Roost developers
+author: the Roost developers (!UNKNOWN)
 options:
   phase:
     description: What to do.

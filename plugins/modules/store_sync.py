@@ -15,7 +15,7 @@ description:
   - With the SSH connection and key authentication, the stream goes through ssh itself; with a
     local connection it is unpacked directly; with any other one it travels as a temporary file.
   - Runs as an action.
-author: The Roost developers
+author: the Roost developers (!UNKNOWN)
 options:
   lock:
     description: The bundle's lock file on the controller.
@@ -38,7 +38,7 @@ options:
     type: int
     default: 60
 attributes:
-  check_mode: {support: full, description: Tells what would be sent, and sends nothing.}
+  check_mode: {support: full, description: "Tells what would be sent, and sends nothing."}
   diff_mode: {support: full, description: What is missing of each component.}
 """
 

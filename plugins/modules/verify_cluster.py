@@ -55,7 +55,7 @@ attributes:
   diff_mode:
     description: Changes nothing.
     support: none
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -44,7 +44,7 @@ attributes:
   diff_mode:
     description: Leaves nothing changed.
     support: none
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 """
 
 EXAMPLES = r"""
@@ -79,8 +79,8 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -108,6 +108,14 @@ ARGUMENTS: dict[str, Any] = {
     "socket": {"type": "path", "default": "/run/containerd/containerd.sock"},
     "timeout": {"type": "float", "default": 15},
 }
+
+
+class Ended(Exception):
+    """A signal asked this process to end."""
+
+
+def end(number: int, _frame: object) -> None:
+    raise Ended(f"ended by {signal.Signals(number).name}; the packet filter's rule is removed")
 
 
 def run(command: list[str], timeout: float = 30) -> tuple[int, str]:
@@ -164,17 +172,17 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if module.check_mode:
         module.exit_json(changed=False, skipped=True, msg="check mode: nothing is pulled")
-    # A closed connection must not leave the rule: turn the signals into an ordinary exit.
+    # A closed connection must not leave the rule: turn the signals into an ordinary end.
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(1))
-    with open(LOCK, "w") as lock:  # noqa: PTH123
+        signal.signal(number, end)
+    with Path(LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             module.fail_json(msg=f"another verify_pull holds {LOCK} on this node: wait for its end")
         try:
             result = check(module.params, module.get_bin_path("iptables", required=True))
-        except IptablesError as error:
+        except (IptablesError, Ended) as error:
             module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)
 

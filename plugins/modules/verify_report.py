@@ -27,7 +27,7 @@ attributes:
   diff_mode:
     description: Changes nothing.
     support: none
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: worker
 short_description: Makes a machine a worker of the cluster with kubeadm
 version_added: 0.1.0
-author: the Roost developers
+author: the Roost developers (!UNKNOWN)
 description:
   - Looks at the machine and at what the API says of its node, and joins it if need be.
   - Runs as an action, which makes a bootstrap token for this one join through the API and revokes

@@ -178,7 +178,7 @@ class KubernetesClient:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Any = None,
-        headers: Mapping[str, str] = _JSON,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, str]:
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
@@ -187,7 +187,7 @@ class KubernetesClient:
             method,
             path,
             query_params=list((query or {}).items()),
-            header_params=dict(headers),
+            header_params=dict(_JSON if headers is None else headers),
             body=body,
             auth_settings=["BearerToken"],
         )

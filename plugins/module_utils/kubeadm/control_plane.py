@@ -196,5 +196,5 @@ def _finish(documents: list[dict[str, Any]]) -> None:
 def random_token() -> str:
     """A bootstrap token: 6 and 16 characters, as Kubernetes wants them."""
     letters = string.ascii_lowercase + string.digits
-    parts = ["".join(secrets.choice(letters) for _ in range(length)) for length in (6, 16)]
+    parts = ["".join(secrets.choice(letters) for _position in range(length)) for length in (6, 16)]
     return ".".join(parts)

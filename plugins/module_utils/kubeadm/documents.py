@@ -43,7 +43,7 @@ def tag_of(image: str) -> str:
 def control_plane_documents(values: Mapping[str, Any]) -> list[Document]:
     """The documents for `kubeadm init`; `values` holds the options of the role control_plane."""
     bundle = values["bundle"]
-    host, _, port = str(values["endpoint"]).rpartition(":")
+    host, _colon, port = str(values["endpoint"]).rpartition(":")
     init = {
         "apiVersion": API_VERSION,
         "kind": "InitConfiguration",

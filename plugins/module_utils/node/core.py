@@ -34,7 +34,12 @@ def run_command(argv: Sequence[str], timeout: float = 120) -> Done:
     env = dict(os.environ, LC_ALL="C", SYSTEMD_PAGER="", SYSTEMD_COLORS="0")
     try:
         done = subprocess.run(
-            list(argv), stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, env=env
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            env=env,
+            check=False,
         )
     except FileNotFoundError:
         return Done(127, "", f"{argv[0]}: no such command on this machine")

@@ -44,7 +44,7 @@ def directory_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Ste
                     item["path"],
                     "; ".join(reasons),
                     partial(make_directory, path, to_have),
-                    before="" if seen.kind == "missing" else listing(seen),
+                    before=listing(seen),
                     after=promised(to_have),
                 )
             )

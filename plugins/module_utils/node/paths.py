@@ -52,8 +52,9 @@ def shown(content: bytes | None, secret: bool = False) -> str:
 
 
 def listing(seen: PathLook) -> str:
-    assert seen.found is not None
     found = seen.found
+    if found is None:
+        return ""
     return f"mode {stat.S_IMODE(found.st_mode):04o} owner {found.st_uid} group {found.st_gid}\n"
 
 

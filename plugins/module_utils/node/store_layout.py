@@ -44,7 +44,7 @@ def repository_and_tag(reference: str) -> tuple[str, str]:
     name, separator, tag = reference.rpartition(":")
     if not separator or "/" in tag:
         raise StateError(f"{reference!r} has no tag: expected REPOSITORY:TAG")
-    first, _, rest = name.partition("/")
+    first, _slash, rest = name.partition("/")
     return (rest if rest and _HOST.match(first) else name), tag
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from ansible_collections.roost.cluster.plugins.module_utils.node.core import StateError
 from ansible_collections.roost.cluster.plugins.module_utils.node.store_layout import blob_path
@@ -88,11 +88,11 @@ def send(
 
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(list(argv), stdin=subprocess.PIPE, stdout=said, stderr=said)
-        assert process.stdin is not None
+        stdin = cast("IO[bytes]", process.stdin)
         trouble = ""
         try:
-            write_tar(Pipe(process.stdin, patience), store, blobs, owners, note)
-            process.stdin.close()
+            write_tar(Pipe(stdin, patience), store, blobs, owners, note)
+            stdin.close()
             process.wait(patience)
         except BrokenPipeError:
             trouble = "the connection broke"
@@ -100,7 +100,7 @@ def send(
             trouble = f"nothing was taken for {patience:g} s"
         finally:
             with suppress(OSError):
-                process.stdin.close()
+                stdin.close()
             rc = _end(process, 0 if trouble.startswith("nothing") else 5)
         if trouble or rc != 0:
             said.seek(0)

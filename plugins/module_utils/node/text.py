@@ -19,11 +19,11 @@ def explain(before: str, after: str) -> str:
         for edit in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
         if edit[0] != "equal"
     ]
-    told = [_edit(old[a:b], new[c:d]) for _, a, b, c, d in edits]
+    told = [_edit(old[a:b], new[c:d]) for _kind, a, b, c, d in edits]
     known = [words for words in told if words]
     if len(known) == len(edits) and len(known) <= 3:
         return ", ".join(known)
-    lines = sum(max(b - a, d - c) for _, a, b, c, d in edits)
+    lines = sum(max(b - a, d - c) for _kind, a, b, c, d in edits)
     return f"{lines} lines differ, the first is line {edits[0][3] + 1}"
 
 

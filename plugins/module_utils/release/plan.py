@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.roost.cluster.plugins.module_utils.api import differences
 from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
@@ -27,7 +27,7 @@ class Step:
 
 
 # Compares an object with the live one: None if applying it would change nothing.
-Compare = Callable[[Block], Change | None]
+Compare = Callable[[Block], Optional[Change]]
 
 
 def candidates(stages: Iterable[Stage]) -> dict[str, Block]:
@@ -89,7 +89,7 @@ def _change(
 
 
 def _gate(stage: Stage, lacking: Wait) -> Stage:
-    return Stage("check", f"what the stage “{stage.name}” relies on holds", [], wait=lacking)
+    return Stage("check", f"what the stage '{stage.name}' relies on holds", [], wait=lacking)
 
 
 def _minus(needed: Any, done: Any, key: str = "") -> Any:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import yaml
 from ansible_collections.roost.cluster.plugins.module_utils.api import differences
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client
 from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
@@ -117,5 +116,8 @@ def _after_merge(problem: Problem) -> Problem:
 def _text(item: Block | None) -> str:
     if item is None:
         return ""
+    # Imported where it is used, for modules have to be importable without it.
+    import yaml
+
     text: str = yaml.safe_dump(differences.cleaned(item), sort_keys=True, allow_unicode=True)
     return text

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Not scipy.stats: this is the function behind its beta.ppf, and the import costs a third.
-from scipy.special import betaincinv
-
 
 @dataclass(frozen=True)
 class Interval:
@@ -30,6 +27,10 @@ def clopper_pearson(hits: int, trials: int, confidence: float) -> Interval:
         raise ValueError(f"hits must lie between 0 and trials ({trials}), got {hits}")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+    # Not scipy.stats: this is the function behind its beta.ppf, and the import costs a third. Here,
+    # because modules have to be importable without it.
+    from scipy.special import betaincinv
+
     tail = (1 - confidence) / 2
     low = float(betaincinv(hits, trials - hits + 1, tail)) if hits else 0.0
     high = float(betaincinv(hits + 1, trials - hits, 1 - tail)) if hits < trials else 1.0

@@ -6,9 +6,12 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import aiohttp
+# Imported in functions, because modules have to be importable without it.
+if TYPE_CHECKING:
+    import aiohttp
 
 MOST_REQUESTS = 1_000_000
 MOST_CONCURRENT = 512
@@ -64,6 +67,8 @@ async def generate(plan: Plan) -> list[Sample]:
     Requests that run when the time is over are waited for (each has its own timeout):
     leaving them out would leave out the slow ones.
     """
+    import aiohttp
+
     plan.check()
     samples: list[Sample] = []
     connector = aiohttp.TCPConnector(limit=plan.concurrency, force_close=False)
@@ -81,7 +86,7 @@ async def generate(plan: Plan) -> list[Sample]:
         tickets = iter(range(plan.requests))
         start = time.monotonic()
         await asyncio.gather(
-            *(_work(session, plan, tickets, start, samples) for _ in range(plan.concurrency))
+            *(_work(session, plan, tickets, start, samples) for _worker in range(plan.concurrency))
         )
     return samples
 
@@ -105,9 +110,11 @@ async def _work(
 
 
 async def _get(session: aiohttp.ClientSession, plan: Plan, since: float) -> Sample:
+    import aiohttp
+
     try:
         async with session.get(plan.url, allow_redirects=False) as response:
-            async for _ in response.content.iter_chunked(65536):
+            async for _chunk in response.content.iter_chunked(65536):
                 pass
             return Sample(
                 latency=time.monotonic() - since,
@@ -124,6 +131,8 @@ async def _get(session: aiohttp.ClientSession, plan: Plan, since: float) -> Samp
 
 
 def _kind(error: Exception) -> str:
+    import aiohttp
+
     if isinstance(error, asyncio.TimeoutError):
         return "timeout"
     if isinstance(error, aiohttp.ClientConnectorError):

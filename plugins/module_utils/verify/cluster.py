@@ -213,7 +213,7 @@ def name_to_resolve(wanted: Wanted) -> tuple[str, Service]:
 
 
 def name_resolves(snapshot: Snapshot, wanted: Wanted) -> dict[str, Any]:
-    host, _ = name_to_resolve(wanted)
+    host, _kind = name_to_resolve(wanted)
     title, expected = "a cluster name resolves", f"{host} resolves in a pod"
     if snapshot.resolved is None:
         found = f"no ready pod in namespace {wanted.release.namespace}"

@@ -67,9 +67,9 @@ def decode(block: bytes) -> dict[str, str]:
     while at < len(block):
         first = block[at]
         if first & 0x80:
-            _, at = _integer(block, at, 7)
+            _index, at = _integer(block, at, 7)
         elif first & 0xE0 == 0x20:
-            _, at = _integer(block, at, 5)
+            _index, at = _integer(block, at, 5)
         else:
             index, at = _integer(block, at, 6 if first & 0x40 else 4)
             name = b""

@@ -98,8 +98,8 @@ def measure(file: Target, settings: Settings, client: Client | None = None) -> d
         )
         counted = counters.evidence(gateways, apps, wanted)
     summary = summarize(samples, plan, seconds)
-    bar = Bar(settings.confidence, settings.requests, settings.full)
-    verdict = judge(wanted, summary, counted, bar)
+    demanded = Bar(settings.confidence, settings.requests, settings.full)
+    verdict = judge(wanted, summary, counted, demanded)
     verdict = replace(verdict, notes=notes + verdict.notes)
     return {
         "promises": verdict.promises,

@@ -73,6 +73,6 @@ def ask_in_plain_text(
 ) -> Plain:
     """Ask a pod as something outside the mesh does: the API server, which has no mesh identity."""
     ports = application(pod).get("ports") or [{"containerPort": service.port}]
-    control, _ = client.ask_pod(namespace, name_of(pod), SIDECAR_HEALTH_PORT, "healthz/ready")
+    control, _text = client.ask_pod(namespace, name_of(pod), SIDECAR_HEALTH_PORT, "healthz/ready")
     status, body = client.ask_pod(namespace, name_of(pod), ports[0]["containerPort"], "")
     return Plain(service.name, control, status, body)

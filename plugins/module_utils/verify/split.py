@@ -56,7 +56,9 @@ class Bar:
     full: bool
 
 
-def judge(wanted: Target, summary: Summary, counted: CounterEvidence | None, bar: Bar) -> Verdict:
+def judge(
+    wanted: Target, summary: Summary, counted: CounterEvidence | None, demanded: Bar
+) -> Verdict:
     """Compare what was measured with what the release says.
 
     Where a header can't tell versions apart, the proxies' counters take its place.
@@ -71,23 +73,23 @@ def judge(wanted: Target, summary: Summary, counted: CounterEvidence | None, bar
     verdict = Verdict(
         hits=hits,
         trials=trials,
-        interval=clopper_pearson(hits, trials, bar.confidence),
+        interval=clopper_pearson(hits, trials, demanded.confidence),
         split_source=HEADERS if by_header else COUNTERS,
         pairs=pairs,
         pairs_source=HEADERS if pairs_by_header else COUNTERS,
     )
-    split = _split(wanted, verdict, bar)
+    split = _split(wanted, verdict, demanded)
     others = [
-        _requests(summary, bar),
+        _requests(summary, demanded),
         _versions(versions, wanted),
         _pairing(verdict, wanted),
         _errors(summary, wanted),
     ]
     if counted is not None:
         others.append(_counters(summary, counted))
-    promises = [split, *others] if bar.full else [split]
-    lines = _lines(wanted, summary, verdict, counted, bar)
-    notes = [] if bar.full else [_note(item) for item in others[1:] if not item["ok"]]
+    promises = [split, *others] if demanded.full else [split]
+    lines = _lines(wanted, summary, verdict, counted, demanded)
+    notes = [] if demanded.full else [_note(item) for item in others[1:] if not item["ok"]]
     return replace(verdict, promises=promises, notes=notes, lines=lines)
 
 
@@ -114,7 +116,7 @@ def _percent(share: float) -> str:
     return f"{share * 100:.2f}%"
 
 
-def _split(wanted: Target, verdict: Verdict, bar: Bar) -> dict[str, Any]:
+def _split(wanted: Target, verdict: Verdict, demanded: Bar) -> dict[str, Any]:
     who = wanted.canary or f"anything but {wanted.stable}"
     expected = f"{wanted.weight}% of the answers from {who} (says {wanted.source})"
     if not verdict.trials:
@@ -131,7 +133,7 @@ def _split(wanted: Target, verdict: Verdict, bar: Bar) -> dict[str, Any]:
         "split",
         ok,
         expected,
-        f"{_share(verdict)}, {bar.confidence * 100:g}% interval {_range(verdict.interval)}",
+        f"{_share(verdict)}, {demanded.confidence * 100:g}% interval {_range(verdict.interval)}",
         f"compare the route's weights and the subsets' pods: kubectl -n {wanted.namespace} "
         "get virtualservice,destinationrule -o yaml; kubectl get pods --show-labels",
     )
@@ -146,11 +148,11 @@ def _range(interval: Interval) -> str:
     return f"{_percent(interval.low)} to {_percent(interval.high)}"
 
 
-def _requests(summary: Summary, bar: Bar) -> dict[str, Any]:
+def _requests(summary: Summary, demanded: Bar) -> dict[str, Any]:
     return promise(
         "requests",
-        summary.requests >= bar.requests,
-        f"{bar.requests} requests sent",
+        summary.requests >= demanded.requests,
+        f"{demanded.requests} requests sent",
         f"{summary.requests} in {summary.seconds:.1f} s",
         "raise verify_time_limit, or find out why the app is slow",
     )
@@ -237,7 +239,11 @@ def _note(item: Mapping[str, Any]) -> str:
 
 
 def _lines(
-    wanted: Target, summary: Summary, verdict: Verdict, counted: CounterEvidence | None, bar: Bar
+    wanted: Target,
+    summary: Summary,
+    verdict: Verdict,
+    counted: CounterEvidence | None,
+    demanded: Bar,
 ) -> list[str]:
     """The measurement for people, one thing a line."""
     who = wanted.canary or f"not {wanted.stable}"
@@ -246,8 +252,8 @@ def _lines(
     lines = [
         f"requests   {summary.requests} in {summary.seconds:.1f} s ({rate:.0f}/s), "
         f"{summary.failed} failed",
-        f"share      {who}: {share}, {bar.confidence * 100:g}% interval {_range(verdict.interval)},"
-        f" wanted {wanted.weight}%",
+        f"share      {who}: {share}, {demanded.confidence * 100:g}% interval "
+        f"{_range(verdict.interval)}, wanted {wanted.weight}%",
         f"weight     from {wanted.source}",
         f"pairs      {_matrix(verdict.pairs) or 'none seen'}",
         f"sources    split: {verdict.split_source}; pairs: {verdict.pairs_source}",

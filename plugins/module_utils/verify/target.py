@@ -158,7 +158,7 @@ def _weights(rule: Mapping[str, Any], wanted: Target) -> dict[str, int]:
     for route in routes:
         destination = route.get("destination") or {}
         host = str(destination.get("host", ""))
-        if host.split(".svc")[0] in hosts and destination.get("subset"):
+        if host.partition(".svc")[0] in hosts and destination.get("subset"):
             # A single destination needs no weight: it gets everything.
             weight = int(route.get("weight", 100 if len(routes) == 1 else 0))
             found[str(destination["subset"])] = found.get(str(destination["subset"]), 0) + weight
