@@ -106,7 +106,7 @@ class Api(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Any]:
     api = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    api.seen = []  # type: ignore[attr-defined]
+    api.seen = []  # type: ignore[attr-defined]  # the handler adds to it
     thread = threading.Thread(target=api.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield api

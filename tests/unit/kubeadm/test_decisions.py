@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import control_plane, worker
@@ -18,8 +19,8 @@ NODE = "control"
 ALL = frozenset(control_plane.LEFT_BY_INIT)
 
 
-def state(**given: object) -> control_plane.State:
-    return control_plane.State(**given)  # type: ignore[arg-type]
+def state(**given: Any) -> control_plane.State:
+    return control_plane.State(**given)
 
 
 RUNNING = {"manifests": True, "etcd_data": True, "admin_conf": True, "api": True}

@@ -165,7 +165,7 @@ def _die_at(root: Path, wanted: dict[str, Any], event: int) -> None:
         return done
 
     try:
-        Path.replace = replace_or_die  # type: ignore[method-assign, assignment]
+        Path.replace = replace_or_die  # type: ignore[method-assign, assignment]  # in a process of its own
         bring_about(wanted, Node(root=root, run=machine), Outcome())
     finally:
         os._exit(0)

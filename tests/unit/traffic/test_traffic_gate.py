@@ -98,9 +98,9 @@ def test_one_answer_is_too_many_at_weight_0() -> None:
     ],
 )
 def test_one_fault_in_500_fails_in_full_and_is_noted_in_short(
-    behaviour: dict[str, int], name: str
+    behaviour: dict[str, Any], name: str
 ) -> None:
-    with FakeApp(**behaviour).running() as app:  # type: ignore[arg-type]
+    with FakeApp(**behaviour).running() as app:
         timeout = 0.15 if "slow_every" in behaviour else 10.0
         full = measure(target(release()), settings(app, timeout=timeout), FakeClient(v1=90, v2=10))
         brief = measure(

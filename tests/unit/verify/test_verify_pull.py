@@ -25,7 +25,7 @@ Chain OUTPUT (policy ACCEPT 120 packets, 9876 bytes)
       12      720 DROP       0    --  *      *       0.0.0.0/0            192.0.2.1            /* roost-verify-pull-0a1b2c3d4e5f */
  1234567  9999999 KUBE-FIREWALL  0    --  *      *       0.0.0.0/0            0.0.0.0/0           
        3      180 ACCEPT     6    --  *      *       0.0.0.0/0            0.0.0.0/0            tcp dpt:99 /* someone else */
-"""  # noqa: E501
+"""  # noqa: E501  recorded, not written
 RULES = """\
 -P OUTPUT ACCEPT
 -A OUTPUT -d 192.0.2.1/32 -m comment --comment roost-verify-pull-0a1b2c3d4e5f -j DROP
