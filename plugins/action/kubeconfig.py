@@ -12,6 +12,11 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+ARGUMENTS = {
+    "src": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+    "dest": {"type": "path", "required": True},
+}
+
 
 class ActionModule(ActionBase):
     """Reads with slurp, writes in one step."""
@@ -22,12 +27,7 @@ class ActionModule(ActionBase):
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "src": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
-                "dest": {"type": "path", "required": True},
-            }
-        )
+        _result, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
         read: dict[str, Any] = self._execute_module(
             module_name="ansible.legacy.slurp",
             module_args={"src": arguments["src"]},
@@ -40,10 +40,10 @@ class ActionModule(ActionBase):
         content = base64.b64decode(read["content"])
         dest = Path(arguments["dest"])
         if dest.exists() and dest.read_bytes() == content and dest.stat().st_mode & 0o777 == 0o600:
-            return {"changed": False}
+            return {"changed": False, "dest": str(dest)}
         if not self._task.check_mode:
             _write(dest, content)
-        return {"changed": True}
+        return {"changed": True, "dest": str(dest)}
 
 
 def _write(dest: Path, content: bytes) -> None:

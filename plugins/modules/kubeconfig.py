@@ -36,4 +36,9 @@ EXAMPLES = r"""
     dest: .kube/config
 """
 
-RETURN = r""" # """
+RETURN = r"""
+dest:
+  description: The file on the controller.
+  type: str
+  returned: success
+"""

@@ -12,15 +12,12 @@ description:
   - Asks the API server by a dry run for each object, several at once, and returns those that
     differ, for M(kubernetes.core.k8s) to apply. Changes nothing itself.
 options:
-  kubeconfig:
-    description: An administrator's kubeconfig.
-    type: path
-    required: true
   objects:
     description: The objects as they should be.
     type: list
     elements: dict
     required: true
+extends_documentation_fragment: [roost.cluster.kubernetes]
 attributes:
   check_mode:
     support: full
@@ -52,6 +49,9 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
+    KUBECONFIG,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
     KubernetesClient,
@@ -64,7 +64,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.objects.planning imp
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
+            **KUBECONFIG,
             "objects": {"type": "list", "elements": "dict", "required": True},
         },
         supports_check_mode=True,

@@ -14,10 +14,6 @@ description:
   - Pods on nodes that are not Ready and not among O(nodes) are not waited for; a warning names
     them.
 options:
-  kubeconfig:
-    description: An administrator's kubeconfig.
-    type: path
-    required: true
   nodes:
     description: Nodes that have to be Ready.
     type: list
@@ -41,6 +37,7 @@ options:
     description: How long to wait, in seconds.
     type: float
     default: 120
+extends_documentation_fragment: [roost.cluster.kubernetes]
 attributes:
   check_mode:
     support: full
@@ -71,6 +68,9 @@ missing:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
+    KUBECONFIG,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     KubernetesClient,
     Unreachable,
@@ -85,7 +85,7 @@ def main() -> None:
     names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
         argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
+            **KUBECONFIG,
             "nodes": names,
             "namespace": {"type": "str", "default": ""},
             "deployments": names,

@@ -10,7 +10,8 @@ version_added: 0.1.0
 description:
   - Checks the description of a release, resolves its images to digests, reads what is live, and
     returns the stages in which objects have to be applied or deleted, with a reason for each.
-  - Runs on the controller and changes nothing, neither there nor on the cluster.
+  - Runs on the controller and changes nothing, neither there nor on the cluster. In check mode the
+    cluster need not exist; everything is new then.
   - What would change is found out by server-side dry runs.
   - A value that was changed on the cluster (the weight, which version is stable, the canary, an
     image, a count of replicas) stays as long as its key was not edited since the description was
@@ -24,29 +25,16 @@ options:
         what was expected.
     type: dict
     required: true
-  kubeconfig:
-    description:
-      - Path of the kubeconfig.
-      - In check mode the cluster need not exist; everything is new then.
-    type: path
-    required: true
   lock:
     description:
       - Path of the C(bundle.lock) that gives the digest for each tag.
       - Without it the description has to name digests.
     type: path
-  gateway_namespace:
-    description: Namespace of the ingress gateway's pods.
-    type: str
-    default: istio-system
-  gateway_selector:
-    description: Labels of the ingress gateway's pods.
-    type: dict
-    default: {istio: ingressgateway}
   cluster_domain:
     description: DNS domain of the cluster's services.
     type: str
     default: cluster.local
+extends_documentation_fragment: [roost.cluster.kubernetes, roost.cluster.kubernetes.gateway]
 attributes:
   check_mode:
     description: Reports what would be changed as changed, with a diff.
@@ -126,6 +114,10 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
+    GATEWAY,
+    KUBECONFIG,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
     Client,
@@ -143,10 +135,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.survey impor
 
 ARGUMENTS = {
     "release": {"type": "dict", "required": True},
-    "kubeconfig": {"type": "path", "required": True},
+    **KUBECONFIG,
     "lock": {"type": "path"},
-    "gateway_namespace": {"type": "str", "default": "istio-system"},
-    "gateway_selector": {"type": "dict", "default": {"istio": "ingressgateway"}},
+    **GATEWAY,
     "cluster_domain": {"type": "str", "default": "cluster.local"},
 }
 

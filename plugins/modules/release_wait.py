@@ -16,10 +16,6 @@ description:
   - Runs on the controller and changes nothing.
 author: the Roost developers (!UNKNOWN)
 options:
-  kubeconfig:
-    description: Path of the kubeconfig.
-    type: path
-    required: true
   release:
     description: Name of the release.
     type: str
@@ -33,14 +29,6 @@ options:
       - What to wait for, as M(roost.cluster.release_plan) returns it for a stage.
     type: dict
     required: true
-  gateway_namespace:
-    description: Namespace of the ingress gateway's pods.
-    type: str
-    default: istio-system
-  gateway_selector:
-    description: Labels of the ingress gateway's pods.
-    type: dict
-    default: {istio: ingressgateway}
   timeout:
     description: Longest time to wait, in seconds. There is always a limit.
     type: int
@@ -49,6 +37,7 @@ options:
     description: Time between two looks, in seconds.
     type: float
     default: 0.5
+extends_documentation_fragment: [roost.cluster.kubernetes, roost.cluster.kubernetes.gateway]
 attributes:
   check_mode:
     description: Changes nothing in any mode. In check mode it doesn't wait either.
@@ -94,6 +83,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.roost.cluster.plugins.module_utils.api import evidence
+from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
+    GATEWAY,
+    KUBECONFIG,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     KubernetesClient,
     Unreachable,
@@ -105,12 +98,11 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import (
 )
 
 ARGUMENTS = {
-    "kubeconfig": {"type": "path", "required": True},
+    **KUBECONFIG,
     "release": {"type": "str", "required": True},
     "namespace": {"type": "str", "required": True},
     "wait": {"type": "dict", "required": True},
-    "gateway_namespace": {"type": "str", "default": "istio-system"},
-    "gateway_selector": {"type": "dict", "default": {"istio": "ingressgateway"}},
+    **GATEWAY,
     "timeout": {"type": "int", "default": 300},
     "pause": {"type": "float", "default": 0.5},
 }

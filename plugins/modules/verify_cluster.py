@@ -14,10 +14,6 @@ description:
     refuse requests without mTLS.
   - A promise that fails does not fail this module; it is returned, so that all can be shown.
 options:
-  kubeconfig:
-    description: Kubeconfig with which to read.
-    type: path
-    required: true
   release:
     description: The release as its file describes it.
     type: dict
@@ -48,6 +44,7 @@ notes:
   - Runs on the controller and needs kubernetes there.
   - Reads only, apart from one command that resolves a name in a pod of the release, and one GET
     to a pod of each service.
+extends_documentation_fragment: [roost.cluster.kubernetes]
 attributes:
   check_mode:
     description: Changes nothing, in check mode or out of it.
@@ -86,6 +83,9 @@ failures:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
+    KUBECONFIG,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
     KubernetesClient,
@@ -107,7 +107,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.verify.target import
 )
 
 ARGUMENTS: dict[str, Any] = {
-    "kubeconfig": {"type": "path", "required": True},
+    **KUBECONFIG,
     "release": {"type": "dict", "required": True},
     "nodes": {"type": "list", "elements": "str", "default": []},
     "workers": {"type": "list", "elements": "str", "default": []},

@@ -30,10 +30,6 @@ options:
         app_header and model_header say what to ask for and where the versions stand.
     type: dict
     required: true
-  kubeconfig:
-    description: Kubeconfig with which the live weight and the proxies' counters are read.
-    type: path
-    required: true
   mode:
     description:
       - V(full) promises the split, that O(requests) were sent, that none failed, that none
@@ -71,17 +67,10 @@ options:
     description: Confidence of the interval. One run in 1/(1 - confidence) fails by chance.
     type: float
     default: 0.999
-  gateway_namespace:
-    description: Namespace of the ingress gateway.
-    type: str
-    default: istio-system
-  gateway_selector:
-    description: Labels of the ingress gateway's pods.
-    type: str
-    default: istio=ingressgateway
 notes:
   - Runs on the controller and needs aiohttp, scipy and kubernetes there.
   - Sends nothing in check mode, and is then reported as skipped.
+extends_documentation_fragment: [roost.cluster.kubernetes, roost.cluster.kubernetes.gateway]
 attributes:
   check_mode:
     description: Sends nothing in check mode.
@@ -144,6 +133,10 @@ from typing import Any
 STARTED = time.monotonic()
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
+    GATEWAY,
+    KUBECONFIG,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError
 from ansible_collections.roost.cluster.plugins.module_utils.verify import measure
 from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (
@@ -158,7 +151,7 @@ ARGUMENTS: dict[str, Any] = {
     "url": {"type": "str", "required": True},
     "host": {"type": "str"},
     "release": {"type": "dict", "required": True},
-    "kubeconfig": {"type": "path", "required": True},
+    **KUBECONFIG,
     "mode": {"type": "str", "choices": ["full", "short"], "default": "full"},
     "requests": {"type": "int", "default": 5000},
     "time_limit": {"type": "float", "default": 300},
@@ -166,8 +159,7 @@ ARGUMENTS: dict[str, Any] = {
     "concurrency": {"type": "int", "default": 16},
     "rate": {"type": "float"},
     "confidence": {"type": "float", "default": 0.999},
-    "gateway_namespace": {"type": "str", "default": "istio-system"},
-    "gateway_selector": {"type": "str", "default": "istio=ingressgateway"},
+    **GATEWAY,
 }
 
 

@@ -18,16 +18,13 @@ options:
     description: kubeadm's JoinConfiguration, without a token.
     type: dict
     required: true
-  kubeconfig:
-    description: An administrator's kubeconfig on the controller.
-    type: path
-    required: true
   token:
     description: The bootstrap token; set by the action.
     type: str
   ca_hash:
     description: The cluster's CA, as kubeadm wants it; set by the action.
     type: str
+extends_documentation_fragment: [roost.cluster.kubernetes]
 attributes:
   check_mode:
     support: full
@@ -57,6 +54,9 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
+    KUBECONFIG,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     KubeadmError,
     exclusive,
@@ -72,7 +72,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "document": {"type": "dict", "required": True},
-            "kubeconfig": {"type": "path", "required": True},
+            **KUBECONFIG,
             "token": {"type": "str", "no_log": True},
             "ca_hash": {"type": "str"},
         },

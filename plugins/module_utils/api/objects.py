@@ -40,3 +40,7 @@ def container_statuses(pod: Mapping[str, Any]) -> list[Block]:
 
 def leaving(item: Mapping[str, Any]) -> bool:
     return bool(item["metadata"].get("deletionTimestamp"))
+
+
+def selector_of(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels.items())

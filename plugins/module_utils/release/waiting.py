@@ -13,7 +13,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api import (
     waiting,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client
-from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, selector_of
 from ansible_collections.roost.cluster.plugins.module_utils.api.parallel import in_parallel
 from ansible_collections.roost.cluster.plugins.module_utils.release import names, proxies
 from ansible_collections.roost.cluster.plugins.module_utils.release.expect import Wait
@@ -148,7 +148,7 @@ class Watcher:
         if any(check.gateway for check in checks.values()):
             gateways = self._gateways()
             if not gateways:
-                labels = _selector(self._place.gateway_selector)
+                labels = selector_of(self._place.gateway_selector)
                 missing.append(f"no ready pod with {labels} in {self._place.gateway_namespace}")
         if any(check.pods for check in checks.values()):
             pods = self._pods()
@@ -194,7 +194,7 @@ class Watcher:
         return dict(zip(questions, answers, strict=True))
 
     def _gateways(self) -> list[Block]:
-        selector = _selector(self._place.gateway_selector)
+        selector = selector_of(self._place.gateway_selector)
         pods = self._client.list("Pod", self._place.gateway_namespace, selector)
         return [pod for pod in pods if readiness.is_ready(pod)]
 
@@ -215,10 +215,6 @@ def _not_rolled_out(
         for name in deployments
     )
     return [text for text in found if text]
-
-
-def _selector(labels: Mapping[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 def concerned(wait: Wait) -> list[str]:

@@ -13,6 +13,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     Client,
     KubernetesClient,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import selector_of
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.load import Plan, run
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.summary import summarize
 from ansible_collections.roost.cluster.plugins.module_utils.verify import counters
@@ -41,7 +42,7 @@ class Settings:
     rate: float | None
     confidence: float
     gateway_namespace: str
-    gateway_selector: str
+    gateway_selector: Mapping[str, str]
     started: float
     """When the module began, on the monotonic clock."""
 
@@ -122,7 +123,10 @@ def _read(
     """The gateways' and the apps' counters, at the same time."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         gateways = pool.submit(
-            counters.read, client, settings.gateway_namespace, settings.gateway_selector
+            counters.read,
+            client,
+            settings.gateway_namespace,
+            selector_of(settings.gateway_selector),
         )
         apps = pool.submit(
             counters.read, client, wanted.namespace, f"{SERVICE_LABEL}={wanted.entry.name}"

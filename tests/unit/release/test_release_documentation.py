@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from ansible_collections.roost.cluster.plugins.module_utils.release import spec
 from ansible_collections.roost.cluster.plugins.modules import release_plan, release_wait
@@ -24,22 +23,6 @@ MODULES: dict[Any, dict[str, Any]] = {
 
 def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_arguments_agree_with_their_documentation(module: Any) -> None:
-    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert documented.keys() == module.ARGUMENTS.keys()
-    for name, argument in module.ARGUMENTS.items():
-        for key in ("type", "required", "default"):
-            assert documented[name].get(key) == argument.get(key), f"{name}.{key}"
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_examples_and_return_values_are_yaml(module: Any) -> None:
-    for task in yaml.safe_load(module.EXAMPLES):
-        assert "name" in task
-    assert yaml.safe_load(module.RETURN)
 
 
 def test_the_roles_defaults_agree_with_its_specification() -> None:

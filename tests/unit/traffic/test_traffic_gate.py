@@ -50,7 +50,7 @@ def settings(app: FakeApp, **changes: Any) -> Settings:
         "rate": None,
         "confidence": 0.9999,
         "gateway_namespace": "istio-system",
-        "gateway_selector": "istio=ingressgateway",
+        "gateway_selector": {"istio": "ingressgateway"},
         "started": time.monotonic(),
         **changes,
     }
