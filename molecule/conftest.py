@@ -22,14 +22,18 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 import testinfra
 import yaml
 
 from tests.command import REPOSITORY, Ran, run
+
+if TYPE_CHECKING:
+    from tests.pods import Pods
 
 INVENTORY = REPOSITORY / "inventory"
 
@@ -110,6 +114,15 @@ def api(setting: Setting) -> Any:
     from kubernetes import client, config
 
     return client.CoreV1Api(config.new_client_from_config(setting("kubeconfig")))
+
+
+@pytest.fixture(scope="module")
+def pods(api: Any, bundle: dict[str, Any]) -> Iterator[Pods]:
+    """Room for pods of a test, in a namespace that goes in the end."""
+    from tests.pods import Pods
+
+    with Pods(api, bundle["app-v1"]["name"], {}) as pods:
+        yield pods
 
 
 @pytest.fixture(scope="session")
