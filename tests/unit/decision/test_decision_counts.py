@@ -118,7 +118,7 @@ def test_a_look_has_each_service_and_leaves_other_versions_out() -> None:
 @pytest.mark.parametrize("value", [-1, 2.5, True])
 def test_counts_are_counts(value: object) -> None:
     with pytest.raises(ValueError, match=r"failures: got .*; histogram\[1\]: got .*; expected int"):
-        Tally(5, value, (1, value))  # type: ignore[arg-type]
+        Tally(5, value, (1, value))  # type: ignore[arg-type]  # what is asked for is not what is typed
 
 
 def test_histograms_of_another_size_are_refused() -> None:
