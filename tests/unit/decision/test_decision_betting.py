@@ -10,13 +10,13 @@ from math import comb, log, prod
 import numpy as np
 import numpy.typing as npt
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.betting import (
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.betting import (
     Portfolio,
     mean_bet,
     odds_bet,
     scales,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.decision.failures import FailureTest
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.failures import FailureTest
 
 ROUNDING = 1 + 1e-9
 Counts = tuple[float, float, float, float]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.counts import (
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.counts import (
     Counters,
     Source,
     Subset,
     histogram,
     look,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.decision.looks import Tally
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.looks import Tally
 
 V1, V2 = Subset("app", "v1"), Subset("app", "v2")
 OLD = Source("gateway-a", 100.0)

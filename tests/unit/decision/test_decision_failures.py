@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.comparison import differences
-from ansible_collections.roost.cluster.plugins.module_utils.decision.failures import FailureTest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.settings import Settings
-from ansible_collections.roost.cluster.plugins.module_utils.decision.verdict import Bounds, Goals
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import Settings
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.comparison import differences
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.failures import FailureTest
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.verdict import Bounds, Goals
 
 GRID = differences(0.02)
 NONE = int(np.searchsorted(GRID, 0.0))

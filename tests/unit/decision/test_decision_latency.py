@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.comparison import ratios
-from ansible_collections.roost.cluster.plugins.module_utils.decision.latency import LatencyTest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.settings import Settings
-from ansible_collections.roost.cluster.plugins.module_utils.decision.verdict import Bounds, Goals
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import Settings
 from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
     histogram_edges,
 )
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.comparison import ratios
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.latency import LatencyTest
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.verdict import Bounds, Goals
 
 EDGES = np.array(histogram_edges())
 RATIOS = ratios(1.5)

@@ -6,12 +6,12 @@ import time
 from dataclasses import replace
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.planning import plan
-from ansible_collections.roost.cluster.plugins.module_utils.decision.rehearsal import Quality
-from ansible_collections.roost.cluster.plugins.module_utils.decision.settings import Settings
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import Settings
 from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
     histogram_edges,
 )
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.planning import plan
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.rehearsal import Quality
 
 EDGES = histogram_edges()
 SETTINGS = Settings()

@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.comparison import Comparison
-from ansible_collections.roost.cluster.plugins.module_utils.decision.looks import (
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import Settings
+from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
+    histogram_edges,
+)
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.comparison import Comparison
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.looks import (
     Look,
     Tally,
     Versions,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.decision.settings import Settings
-from ansible_collections.roost.cluster.plugins.module_utils.decision.verdict import (
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.verdict import (
     MetricVerdict,
     Outcome,
     Verdict,
-)
-from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
-    histogram_edges,
 )
 
 EDGES = histogram_edges()

@@ -8,8 +8,8 @@ from enum import Enum
 from typing import Any, Protocol
 
 import numpy as np
-from ansible_collections.roost.cluster.plugins.module_utils.decision.betting import Array, Bools
-from ansible_collections.roost.cluster.plugins.module_utils.decision.settings import Settings
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import Settings
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.betting import Array, Bools
 
 
 class Outcome(str, Enum):

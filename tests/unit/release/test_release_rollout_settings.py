@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.settings import (
+from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Checker
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import (
     Settings,
     settings_of,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Checker
 
 
 def problems(block: object) -> list[str]:

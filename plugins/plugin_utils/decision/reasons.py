@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.roost.cluster.plugins.module_utils.decision.verdict import (
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.verdict import (
     MetricVerdict,
     Outcome,
 )

@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from ansible_collections.roost.cluster.plugins.module_utils.decision.rehearsal import (
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import Settings
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.rehearsal import (
     ADVANCED,
     SERVICES,
     Quality,
     Rehearsal,
     Traffic,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.decision.settings import Settings
 
 # Enough to know the median to a few per cent, and still there before one has read the first line.
 _ROLLOUTS = 100

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ansible_collections.roost.cluster.plugins.module_utils.decision.looks import (
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.looks import (
     Look,
     Tally,
     Versions,

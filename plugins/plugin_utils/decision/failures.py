@@ -18,7 +18,7 @@ requests each version got, requests fail independently of each other. Nothing is
 from __future__ import annotations
 
 import numpy as np
-from ansible_collections.roost.cluster.plugins.module_utils.decision.betting import (
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.betting import (
     Array,
     Portfolio,
     mean_bet,

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from ansible_collections.roost.cluster.plugins.module_utils.decision import reasons
-from ansible_collections.roost.cluster.plugins.module_utils.decision.betting import Array
-from ansible_collections.roost.cluster.plugins.module_utils.decision.failures import FailureTest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.latency import LatencyTest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.looks import Look, Versions
-from ansible_collections.roost.cluster.plugins.module_utils.decision.settings import Settings
-from ansible_collections.roost.cluster.plugins.module_utils.decision.verdict import (
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import Settings
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision import reasons
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.betting import Array
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.failures import FailureTest
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.latency import LatencyTest
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.looks import Look, Versions
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.verdict import (
     Bounds,
     Goals,
     MetricVerdict,

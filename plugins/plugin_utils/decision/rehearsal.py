@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from ansible_collections.roost.cluster.plugins.module_utils.decision.betting import (
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import Settings
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.betting import (
     Array,
     Bools,
     Ints,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.decision.failures import FailureTest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.latency import LatencyTest
-from ansible_collections.roost.cluster.plugins.module_utils.decision.settings import Settings
-from ansible_collections.roost.cluster.plugins.module_utils.decision.verdict import (
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.failures import FailureTest
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.latency import LatencyTest
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.verdict import (
     Bounds,
     Goals,
     Test,

@@ -20,7 +20,7 @@ Requests quicker than the first edge count as taking it, and nothing is known be
 from __future__ import annotations
 
 import numpy as np
-from ansible_collections.roost.cluster.plugins.module_utils.decision.betting import (
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.betting import (
     Array,
     Bools,
     Ints,
@@ -29,7 +29,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.decision.betting imp
     odds_bet,
     scales,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.decision.failures import (
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.failures import (
     HALF_LIFE,
     ODDS,
     SPREAD,
