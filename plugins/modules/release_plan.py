@@ -162,6 +162,9 @@ def connect(module: Any) -> tuple[Client, list[str]]:
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
+    notify = params["release"].get("notify")
+    if isinstance(notify, dict) and isinstance(notify.get("url"), str):
+        module.no_log_values.add(notify["url"])
     context = Context(
         params["gateway_namespace"], params["gateway_selector"], params["cluster_domain"]
     )

@@ -7,8 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, object_key
-from ansible_collections.roost.cluster.plugins.module_utils.release import images, names
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    images,
+    names,
+    progress,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Canary
+from ansible_collections.roost.cluster.plugins.module_utils.release.progress import Course
 
 # The objects of a release that live on the cluster, by object_key().
 Inventory = Mapping[str, Block]
@@ -28,6 +33,7 @@ class Live:
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     # (service, version) → count
     replicas: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    course: Course = field(default_factory=Course)
 
 
 def entry_route(inventory: Inventory, release: str, namespace: str) -> Block | None:
@@ -38,7 +44,7 @@ def record_of(route: Block | None) -> Block | None:
     """The release block as last applied from the file, or None if there is none to read."""
     if route is None:
         return None
-    text = (route["metadata"].get("annotations") or {}).get(names.RECORD_ANNOTATION)
+    text = _annotation(route, names.RECORD_ANNOTATION)
     if text is None:
         return None
     try:
@@ -51,6 +57,21 @@ def record_of(route: Block | None) -> Block | None:
             "remove it to have the file applied as on a first run"
         )
     return record
+
+
+def course_of(route: Block) -> Course:
+    try:
+        return progress.loads(_annotation(route, progress.ANNOTATION))
+    except ValueError as error:
+        raise Unreadable(
+            f"the annotation {progress.ANNOTATION} of {object_key(route)} can't be read: {error}; "
+            f"expected {progress.EXPECTED}. Correct it, or remove it: users with a cookie are then "
+            "drawn anew"
+        ) from error
+
+
+def _annotation(route: Block, name: str) -> str | None:
+    return (route["metadata"].get("annotations") or {}).get(name)
 
 
 def live_of(inventory: Inventory, release: str, namespace: str) -> Live | None:
@@ -67,7 +88,7 @@ def live_of(inventory: Inventory, release: str, namespace: str) -> Live | None:
         service, version = workload_of(item)
         pairs.setdefault(version, {})[service] = image_of(item)
         replicas[service, version] = int(item["spec"].get("replicas", 1))
-    return Live(stable, canary, pairs, replicas)
+    return Live(stable, canary, pairs, replicas, course_of(route))
 
 
 def weights_of(route: Block) -> list[tuple[str, int]]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import Settings
+
 DEFAULT_REPLICAS = 2
 DEFAULT_HEALTH_PATH = "/healthz"
 # Sized for nodes of 2 GiB that carry two versions of two services and one pod more while they roll.
@@ -30,6 +32,32 @@ class Service:
 class Canary:
     version: str
     weight: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a canary has come: the weights that it has had, the last of which is the present
+    one. Cookies name the rollout and the place of a weight among these."""
+
+    # Lower-case letters and digits.
+    rollout: str
+    weights: tuple[int, ...]
+
+    def at(self, weight: int) -> Progress:
+        """The same after a change of the weight."""
+        if self.weights[-1:] == (weight,):
+            return self
+        return Progress(self.rollout, (*self.weights, weight))
+
+
+@dataclass(frozen=True)
+class Notify:
+    """Who is told of a rollout: JSON is posted to the address when it begins, at each of its steps
+    and with its verdict."""
+
+    url: str
+    attempts: int = 3
+    timeout_seconds: int = 5
 
 
 @dataclass(frozen=True)
@@ -61,6 +89,12 @@ class Release:
     verify: Verify = field(default_factory=Verify)
     hosts: tuple[str, ...] = ("*",)
     drain: Drain = field(default_factory=Drain)
+    rollout: Settings = field(default_factory=Settings)
+    notify: Notify | None = None
+    # What follows comes from the cluster and is never in the file.
+    progress: Progress | None = None
+    # Rollouts that were rolled back, the last one last: their cookies lead to stable and expire.
+    ended: tuple[str, ...] = ()
     # Replica counts that were changed on the cluster and stay, by (service, version).
     scaled: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
@@ -83,10 +117,13 @@ class Release:
         return self.scaled.get((service, version), self.services[service].replicas)
 
     def as_block(self) -> dict[str, Any]:
-        """As the file would say it, with every default written out."""
+        """As the file would say it, with every default written out; but without the address that
+        is notified, for such an address is a secret and this is printed."""
         block = asdict(self)
-        del block["scaled"]
+        for name in ("progress", "ended", "scaled", "notify"):
+            del block[name]
         block["hosts"] = list(self.hosts)
+        block["rollout"] = self.rollout.as_block()
         if self.canary is None:
             del block["canary"]
         for service in block["services"].values():

@@ -39,7 +39,9 @@ def derive(release: Release, context: Context, record: Block | None = None) -> l
 
 
 def dumps(record: Block | None) -> str | None:
-    """One line, and the same line for the same block."""
+    """One line, and the same line for the same block. An address that is notified may be a secret,
+    and whoever may read routes reads this."""
     if record is None:
         return None
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    shown = {key: value for key, value in record.items() if key != "notify"}
+    return json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -95,7 +95,12 @@ def plan(file: Block, client: Client, context: Context) -> Plan:
     release, problems = spec.read(merged.block)
     if release is None:
         raise Rejected([_after_merge(problem) for problem in problems])
-    release = replace(release, scaled=merged.scaled)
+    release = replace(
+        release,
+        scaled=merged.scaled,
+        progress=merged.course.progress,
+        ended=merged.course.ended,
+    )
     wanted = objects.derive(release, context)
     problems = survey.neighbours(client, release) + survey.foreign(client, wanted, found)
     if problems:

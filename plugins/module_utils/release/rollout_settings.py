@@ -16,6 +16,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.problems imp
 class Settings:
     """The defaults suit a service of 5 requests per second as well as a busy one."""
 
+    # The canary's weights, one after the other, in percent. At the last one it is promoted.
+    steps: tuple[int, ...] = (5, 10, 25, 50, 100)
     # The probability of rolling back a canary that is no worse, and that of advancing one that is
     # worse by a margin: each at most this, over all looks, steps and metrics of a rollout.
     alpha: float = 0.01
@@ -38,9 +40,11 @@ class Settings:
         ]
         if problems:
             raise ValueError("; ".join(problems))
+        # JSON and YAML only know lists.
+        object.__setattr__(self, "steps", tuple(self.steps))
 
     def as_block(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"steps": list(self.steps)}
 
 
 _NUMBERS: dict[str, tuple[float, float]] = {
@@ -58,6 +62,12 @@ _INTEGERS: dict[str, tuple[int, int]] = {
 
 def _wrong(values: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
     """Every value that can't be used: its name, what was found, what is expected."""
+    if not _rising(values["steps"]):
+        yield (
+            "steps",
+            values["steps"],
+            "a list of integers from 1 to 100, each above the one before it and the last 100",
+        )
     for name, (low, high) in _NUMBERS.items():
         value = values[name]
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -70,6 +80,14 @@ def _wrong(values: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
     few, many = values["minimum_requests"], values["maximum_requests"]
     if isinstance(few, int) and isinstance(many, int) and few > many:
         yield "maximum_requests", many, f"at least minimum_requests, {few}"
+
+
+def _rising(steps: object) -> bool:
+    if not isinstance(steps, (list, tuple)) or not steps or steps[-1] != 100:
+        return False
+    if any(isinstance(step, bool) or not isinstance(step, int) for step in steps):
+        return False
+    return steps[0] >= 1 and all(low < high for low, high in zip(steps, steps[1:]))
 
 
 def settings_of(checker: Checker, path: str, value: object) -> Settings | None:

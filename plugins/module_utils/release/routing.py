@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
-from ansible_collections.roost.cluster.plugins.module_utils.release import names
+from ansible_collections.roost.cluster.plugins.module_utils.release import names, progress
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 
@@ -115,8 +115,13 @@ def entry_route(
     """
     entry = release.entry.name
     metadata = _metadata(release, names.entry_route_name(release.name))
-    if record is not None:
-        metadata["annotations"] = {names.RECORD_ANNOTATION: record}
+    notes = {
+        names.RECORD_ANNOTATION: record,
+        progress.ANNOTATION: progress.dumps(progress.Course(release.progress, release.ended)),
+    }
+    annotations = {name: text for name, text in notes.items() if text is not None}
+    if annotations:
+        metadata["annotations"] = annotations
     return {
         "apiVersion": _NETWORKING,
         "kind": "VirtualService",

@@ -19,6 +19,11 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.problems imp
     Problem,
     join,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import (
+    Settings,
+    settings_of,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.spec_options import notify_of
 from ansible_collections.roost.cluster.plugins.module_utils.release.spec_parts import (
     hosts_of,
     service_of,
@@ -34,6 +39,8 @@ RELEASE_KEYS = (
     "verify",
     "hosts",
     "drain",
+    "rollout",
+    "notify",
 )
 _REQUIRED = ("name", "namespace", "stable", "versions", "services")
 _RESERVED_NAMESPACES = ("default", "istio-system")
@@ -63,11 +70,25 @@ def read(block: object) -> tuple[Release | None, list[Problem]]:
     verify = _verify(checker, top.get("verify")) if "verify" in top else Verify()
     hosts = hosts_of(checker, top["hosts"]) if "hosts" in top else ("*",)
     drain = _drain(checker, top.get("drain")) if "drain" in top else Drain()
+    rollout = settings_of(checker, "rollout", top.get("rollout", {}))
+    notify = notify_of(checker, top["notify"]) if "notify" in top else None
     _pair(checker, stable, canary, top.get("versions"))
     _names(checker, services, versions, name)
     if checker.problems or name is None or namespace is None or stable is None:
         return None, checker.problems
-    release = Release(name, namespace, stable, canary, versions, services, verify, hosts, drain)
+    release = Release(
+        name,
+        namespace,
+        stable,
+        canary,
+        versions,
+        services,
+        verify,
+        hosts,
+        drain,
+        rollout or Settings(),
+        notify,
+    )
     return release, []
 
 

@@ -13,6 +13,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.model import
     Canary,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Problem
+from ansible_collections.roost.cluster.plugins.module_utils.release.progress import Course
 
 _NONE = "none"
 
@@ -23,6 +24,7 @@ class Merged:
 
     block: Block
     scaled: dict[tuple[str, str], int] = field(default_factory=dict)
+    course: Course = field(default_factory=Course)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -48,14 +50,22 @@ def merge(file: Block, record: Block | None, live: Live | None) -> Merged:
 
     `file` has passed validation and its images are resolved, as are those in `record`. What can
     be steered on the cluster is merged key by key: which version is stable, the canary and its
-    weight, the images, the counts of replicas. Every other key is the file's.
+    weight, the images, the counts of replicas. Every other key is the file's. What the cluster
+    alone knows, the course of the canary, goes on from there.
     """
     merged = Merged(dict(file))
     if live is None:
         return merged
     if record is None:
         merged.notes.append("the live route has no record of an earlier run: the file is applied")
-        return merged
+    else:
+        _steered(merged, file, record, live)
+    canary = _as_canary(merged.block.get("canary"))
+    merged.course = live.course.follow(live.canary, merged.block["stable"], canary)
+    return merged
+
+
+def _steered(merged: Merged, file: Block, record: Block, live: Live) -> None:
     merged.block["stable"] = merged.choose(
         "stable", file["stable"], record.get("stable"), live.stable
     )
@@ -66,7 +76,6 @@ def merge(file: Block, record: Block | None, live: Live | None) -> Merged:
         merged.block["canary"] = {"version": canary.version, "weight": canary.weight}
     merged.block["versions"] = _versions(merged, file, record, live)
     _replicas(merged, file, record, live)
-    return merged
 
 
 def _canary(

@@ -77,3 +77,20 @@ def test_a_block_that_is_no_mapping_is_refused() -> None:
     checker = Checker()
     settings_of(checker, "rollout", [1])
     assert "release.rollout: got [1]; expected a mapping of settings" in str(checker.problems[0])
+
+
+def test_steps_are_a_tuple_wherever_they_come_from() -> None:
+    assert settings_of(Checker(), "rollout", {"steps": [1, 100]}) == Settings(steps=(1, 100))
+    assert Settings().as_block()["steps"] == [5, 10, 25, 50, 100]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [[], [5, 50], [0, 100], [10, 10, 100], [50, 10, 100], [5.0, 100], [True, 100], "100", 5],
+)
+def test_steps_rise_to_everything(steps: Any) -> None:
+    (problem,) = problems({"steps": steps})
+    assert "release.rollout.steps: got" in problem
+    assert (
+        "a list of integers from 1 to 100, each above the one before it and the last 100" in problem
+    )
