@@ -26,7 +26,7 @@ setup: ## system packages, Docker Engine, .venv, the bundle and the node image
 	$(PYTHON) -m bundle docker-load node
 	$(PYTHON) -m bundle docker-load istio-proxy
 
-bundle: ## fill the bundle: build what is missing
+bundle: ## fill the bundle: fetch what is missing, or build it; BUNDLE_SOURCE=fetch|build
 	@host/setup.sh
 	$(PYTHON) -m bundle fill
 
@@ -37,8 +37,8 @@ status: ## the cluster's containers, and what the bundle holds
 	@$(PYTHON) host/nodes.py status
 	$(PYTHON) -m bundle status
 
-image: ## add one's own image: IMAGE=registry.example/team/app:v1 FROM=docker|archive [FILE=app.tar]
-	@test -n "$(IMAGE)" -a -n "$(FROM)" || { echo 'make image: expected IMAGE=NAME:TAG FROM=docker, or FROM=archive FILE=app.tar' >&2; exit 2; }
+image: ## add one's own image: IMAGE=registry.example/team/app:v1 FROM=docker|registry|archive [FILE=app.tar]
+	@test -n "$(IMAGE)" -a -n "$(FROM)" || { echo 'make image: expected IMAGE=NAME:TAG FROM=docker or FROM=registry, or FROM=archive FILE=app.tar' >&2; exit 2; }
 	$(PYTHON) -m bundle image '$(IMAGE)' --from '$(FROM)' $(if $(FILE),--file '$(FILE)')
 	if $(PYTHON) host/nodes.py status --quiet; then ansible-playbook playbooks/registry.yml; fi
 

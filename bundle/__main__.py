@@ -8,33 +8,36 @@ import argparse
 import sys
 import time
 
-from bundle import fill, images
+from bundle import contents, images
 from bundle.cache import Cache, Lock
-from bundle.components import Components
 from bundle.errors import BundleError
+from bundle.fill import fill
 
-ORIGINS = {"docker": "docker-daemon:{ref}", "archive": "docker-archive:{file}"}
+ORIGINS = {
+    "docker": "docker-daemon:{ref}",
+    "archive": "docker-archive:{file}",
+    "registry": "docker://{ref}",
+}
 
 
 def _fill(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     cache = Cache()
-    built = fill.fill(cache, Components(), arguments.names)
-    if built:
-        print(f"bundle: {len(built)} built in {time.monotonic() - began:.0f} s, in {cache.root}")
+    done = fill(cache, arguments.names)
+    if done:
+        print(f"bundle: {len(done)} filled in {time.monotonic() - began:.0f} s, in {cache.root}")
     else:
-        print(f"bundle: nothing to build, {cache.root} is filled")
+        print(f"bundle: nothing is missing in {cache.root}")
     return 0
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    cache = Cache()
-    rows, missing = fill.status(cache, Components())
+    rows, missing = contents.status(Cache())
     if not arguments.quiet:
         for name, state, size in rows:
             print(f"{name:58} {state:14} {size / 1e6:8.1f} MB")
     if missing:
-        print(f"bundle: {missing} components are missing; `make bundle` builds them")
+        print(f"bundle: {missing} components are missing; `make bundle` fills it")
     return 1 if missing else 0
 
 
@@ -42,7 +45,7 @@ def _image(arguments: argparse.Namespace) -> int:
     if arguments.origin == "archive" and not arguments.file:
         raise BundleError("--from archive: expected the file, as in --file app.tar")
     origin = ORIGINS[arguments.origin].format(ref=arguments.ref, file=arguments.file)
-    entry = fill.add_image(Cache(), arguments.ref, origin)
+    entry = contents.add_image(Cache(), arguments.ref, origin)
     print(f"{arguments.ref}@{entry['digest']}  {entry['size'] / 1e6:.1f} MB")
     return 0
 
@@ -54,7 +57,7 @@ def _docker_load(arguments: argparse.Namespace) -> int:
 
 
 def _path(arguments: argparse.Namespace) -> int:
-    print(fill.executable(Cache(), arguments.name))
+    print(contents.executable(Cache(), arguments.name))
     return 0
 
 
@@ -71,7 +74,13 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m bundle", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("fill", help="build what is missing")
+    command = commands.add_parser(
+        "fill",
+        help="fetch or build what is missing or damaged",
+        description="Fetch or build what is missing or damaged. Which of both: BUNDLE_SOURCE=fetch "
+        "or build in the environment, else the one that has filled the bundle, else fetch if an "
+        "official site answers.",
+    )
     command.add_argument("names", nargs="*", help="components (default: all)")
     command.set_defaults(do=_fill)
 
@@ -88,7 +97,8 @@ def parser() -> argparse.ArgumentParser:
         dest="origin",
         choices=sorted(ORIGINS),
         required=True,
-        help="docker: the Docker daemon has it under this name; archive: a file of `docker save`",
+        help="docker: the Docker daemon has it under this name; archive: a file of `docker save`; "
+        "registry: pull it from its registry",
     )
     command.add_argument("--file", help="the archive's path")
     command.set_defaults(do=_image)
@@ -112,6 +122,14 @@ def main() -> int:
         return int(arguments.do(arguments))
     except BundleError as error:
         print(f"bundle: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        what = error.filename or "the system"
+        print(
+            f"bundle: {what}: {error.strerror or error}; put it right, then run the same again; "
+            "what is finished is kept",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print("bundle: stopped; the next run goes on from what is finished", file=sys.stderr)

@@ -9,7 +9,9 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +42,36 @@ class Cache:
 
     def remove(self) -> None:
         """Remove what is ours; a folder that holds anything else stays."""
-        for name in ("store", "sources", "bin", "work", "docker", "logs"):
+        for name in ("store", "sources", "downloads", "bin", "work", "docker", "logs"):
             shutil.rmtree(self.root / name, ignore_errors=True)
-        for name in ("bundle.lock", "fill.lock"):
+        for name in ("bundle.lock", "fill.lock", "docker.lock"):
             (self.root / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.root.rmdir()
+
+    def tidy(self) -> None:
+        """Remove what runs that were killed have left, but for downloads to go on from."""
+        shutil.rmtree(self.root / "work", ignore_errors=True)
+        for path in self.root.glob("bundle.lock.*"):
+            path.unlink()
+        self.store.tidy()
+
+    def require_free(self, needed: int, purpose: str, folder: Path | None = None) -> None:
+        """An error unless so many bytes are free."""
+        folder = folder or self.root
+        free = shutil.disk_usage(folder).free
+        if free < needed:
+            raise BundleError(
+                f"{folder}: {free / 1e9:.1f} GB free, expected {needed / 1e9:.1f} GB to {purpose}: "
+                f"{(needed - free) / 1e9:.1f} GB are lacking; make room, or take a folder on "
+                "another disk (ROOST_CACHE is the bundle's)"
+            )
+
+    def log(self, name: str) -> Path:
+        """A new log for something that is being done."""
+        log = self.logs / f"{name}.log"
+        log.unlink(missing_ok=True)
+        return log
 
     def source_folder(self, name: str, key: str) -> Path:
         """Where a source's results lie; a folder under this name is whole."""
@@ -55,55 +81,74 @@ class Cache:
     def new_source_folder(self, name: str, key: str) -> Iterator[Path]:
         """A folder to build in; it gets its final name when the block ends without an error."""
         final = self.source_folder(name, key)
-        work = final.with_name(f"{final.name}.tmp")
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        # Each time another name: a compiler outlives a run that was killed, and goes on writing.
+        work = Path(tempfile.mkdtemp(prefix=f"{final.name}.", suffix=".tmp", dir=final.parent))
         yield work
         # Older results of the same source are of no more use.
         for old in final.parent.iterdir():
             if old != work:
-                shutil.rmtree(old)
+                shutil.rmtree(old, ignore_errors=True)
         work.replace(final)
 
     @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """One process fills the bundle at a time; a second waits and then finds it filled."""
+    def exclusive(
+        self, what: str = "fill", busy: str = "another process is filling the bundle"
+    ) -> Iterator[None]:
+        """One process at a time; a second waits and then finds what the first has done."""
         self.prepare()
-        with (self.root / "fill.lock").open("w") as handle:
+        with (self.root / f"{what}.lock").open("w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print("another process is filling the bundle; waiting for it", flush=True)
+                print(f"{busy}; waiting for it", file=sys.stderr, flush=True)
                 fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
+    @staticmethod
+    def write(path: Path, text: str) -> None:
+        """Replace a small file in one step."""
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        temporary.write_text(text)
+        temporary.replace(path)
+
 
 class Lock:
-    """bundle.lock: what came out of which input, by component."""
+    """bundle.lock: which back end filled the bundle, and what came out of which input, by
+    component."""
 
-    def __init__(self, path: Path, backend: str = "build") -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.backend = backend
+        self.backend = ""
         self.components: dict[str, dict[str, Any]] = {}
+        # The digest that each official release had when it was fetched first, by its address.
+        self.releases: dict[str, str] = {}
         if path.exists():
             try:
                 data = json.loads(path.read_text())
                 self.backend = data["backend"]
                 self.components = data["components"]
-            except (ValueError, KeyError) as error:
+                self.releases = data.get("releases", {})
+            except (ValueError, KeyError, TypeError) as error:
                 raise BundleError(
                     f"{path}: not a bundle.lock ({error}); remove it and run `make bundle`"
                 ) from error
 
-    def put(self, name: str, entry: dict[str, Any]) -> None:
-        """Record one component, at once and in one step."""
+    def put(
+        self, name: str, entry: dict[str, Any], releases: Mapping[str, str] | None = None
+    ) -> None:
+        """Record one component and the releases it is from, at once and in one step."""
         self.components[name] = entry
-        text = json.dumps(
-            {"backend": self.backend, "components": dict(sorted(self.components.items()))}, indent=1
-        )
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        temporary.write_text(text + "\n")
-        temporary.replace(self.path)
+        self.releases.update(releases or {})
+        self.save()
+
+    def save(self) -> None:
+        data = {
+            "backend": self.backend,
+            "components": dict(sorted(self.components.items())),
+            "releases": dict(sorted(self.releases.items())),
+        }
+        Cache.write(self.path, json.dumps(data, indent=1) + "\n")
 
     def get(self, name: str) -> dict[str, Any]:
         if name not in self.components:

@@ -10,17 +10,21 @@ import platform
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
+from bundle.backend import FETCH
 from bundle.errors import BundleError
 from bundle.names import repository_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+LIST = REPOSITORY / "bundle" / "components.yml"
 RECIPES = ("go", "c", "wheel", "wheels", "debian")
+# The recipe of what is fetched; it stands in no list, but follows from `fetch` of a component.
+RELEASE = "release"
 # Never part of an image, so they must not make one be built again.
 NOT_INPUTS = {"__pycache__", "tests", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 
@@ -71,12 +75,24 @@ class Source:
             paths += [folder / "go.mod", folder / "go.sum"]
         for lock in self.spec.get("requirements", []):
             paths.append(REPOSITORY / lock)
-        return digest_of([self.recipe, self.version, self.spec, architecture()], paths)
+        return digest_of([self.recipe, self.version, self._spec_here, architecture()], paths)
+
+    @property
+    def _spec_here(self) -> dict[str, Any]:
+        """Without what is about other architectures."""
+        if "sha256" not in self.spec:
+            return self.spec
+        here = {k: v for k, v in self.spec["sha256"].items() if k == architecture()}
+        return {**self.spec, "sha256": here}
 
 
 @dataclass(frozen=True)
 class Component:
-    """A file or an image of the bundle. `name` is what it is called in the registry."""
+    """A file or an image of the bundle. `name` is what it is called in the registry.
+
+    `release` is the image that is fetched, or the path inside the download (its only source) of
+    the file that is; nothing if the component is built.
+    """
 
     id: str
     kind: str
@@ -84,13 +100,29 @@ class Component:
     version: str
     spec: dict[str, Any]
     sources: tuple[Source, ...]
+    release: str = ""
 
     @property
     def where(self) -> str:
         return str(self.spec.get("where", "nodes"))
 
+    @property
+    def member(self) -> str:
+        """Where a file lies in the folder of its source."""
+        return self.release or str(self.spec["file"].partition("/")[2])
+
+    @property
+    def proxy(self) -> str:
+        """For the mesh's proxy: stock or official."""
+        fetched = self.spec.get("fetch", {}).get("proxy") if self.release else None
+        return str(fetched or self.spec.get("proxy", ""))
+
     @cached_property
     def key(self) -> str:
+        if self.release:
+            keys = [source.key for source in self.sources]
+            told = [RELEASE, self.name, self.release, self.spec.get("says"), architecture()]
+            return digest_of([*told, *keys], [])
         # How to fetch it, and where it goes, don't change what is built.
         spec = {k: v for k, v in self.spec.items() if k not in ("fetch", "where")}
         paths = list(files_below(self.tree)) if self.kind == "image" else []
@@ -109,12 +141,14 @@ class Component:
 
 
 class Components:
-    """The component list."""
+    """The component list, as one of the back ends fills it."""
 
-    def __init__(self, path: Path = REPOSITORY / "bundle" / "components.yml") -> None:
-        data = yaml.safe_load(path.read_text())
+    def __init__(self, backend: str, path: Path | None = None) -> None:
+        data = yaml.safe_load((path or LIST).read_text())
         self.go: str = data["go"]
+        self.backend = backend
         self.sources = {name: _source(name, spec) for name, spec in data["sources"].items()}
+        self._releases: dict[str, Source] = {}
         self.components = {
             name: self._component(name, spec) for name, spec in data["components"].items()
         }
@@ -131,22 +165,53 @@ class Components:
         return [self.components[name] for name in wanted or self.components]
 
     def _component(self, name: str, spec: dict[str, Any]) -> Component:
-        if "file" in spec:
-            source = self._source_of(name, spec["file"].partition("/")[0])
-            artifact = f"files/{name}:{source.version}"
-            return Component(name, "file", artifact, source.version, spec, (source,))
-        if "image" not in spec:
+        if "file" not in spec and "image" not in spec:
             raise BundleError(f"components.yml: {name}: expected `file` or `image`")
+        fetched = spec.get("fetch") if self.backend == FETCH else None
+        if "file" in spec:
+            return self._file(name, spec, fetched)
         used = [spec["base"]] if "base" in spec else []
-        used += [member.partition("/")[0] for member in spec.get("context", {}).values()]
-        sources = tuple(self._source_of(name, source) for source in dict.fromkeys(used))
-        version = spec["image"].rpartition(":")[2]
-        return Component(name, "image", spec["image"], version, spec, sources)
+        inside = [member.partition("/")[0] for member in spec.get("context", {}).values()]
+        sources = [self._source_of(name, source) for source in dict.fromkeys([*used, *inside])]
+        if not fetched:
+            return Component(
+                name, "image", spec["image"], _tag(spec["image"]), spec, tuple(sources)
+            )
+        known = _known(self._source_of(name, inside[0]), image=spec["image"])
+        image = fetched.get("as", "{image}").format(**known)
+        official = fetched["image"].format(**known)
+        return Component(name, "image", image, _tag(image), spec, (), official)
+
+    def _file(self, name: str, spec: dict[str, Any], fetched: dict[str, str] | None) -> Component:
+        source_name, _, binary = spec["file"].partition("/")
+        source = self._source_of(name, source_name)
+        artifact = f"files/{name}:{source.version}"
+        if not fetched:
+            return Component(name, "file", artifact, source.version, spec, (source,))
+        known = _known(source, binary=binary)
+        url = fetched["url"].format(**known)
+        # What several components are in is downloaded once.
+        if url not in self._releases:
+            what = {"url": url, "checksum": fetched["checksum"].format(**known, url=url)}
+            self._releases[url] = Source(f"{RELEASE}-{name}", source.version, RELEASE, what)
+        member = fetched.get("member", "").format(**known) or PurePosixPath(url).name
+        release = self._releases[url]
+        return Component(name, "file", artifact, source.version, spec, (release,), member)
 
     def _source_of(self, component: str, source: str) -> Source:
         if source not in self.sources:
             raise BundleError(f"components.yml: {component}: {source} is not among the sources")
         return self.sources[source]
+
+
+def _tag(image: str) -> str:
+    return image.rpartition(":")[2]
+
+
+def _known(source: Source, **more: str) -> dict[str, str]:
+    """What may stand in braces under `fetch`."""
+    number = source.version.removeprefix("v")
+    return {"version": source.version, "number": number, "arch": architecture(), **more}
 
 
 def _source(name: str, spec: dict[str, Any]) -> Source:

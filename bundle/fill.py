@@ -1,10 +1,11 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Fills the bundle: builds what the lock and the store don't hold yet."""
+"""Fills the bundle: fetches or builds what the lock and the store don't hold yet."""
 
 from __future__ import annotations
 
-import gzip
+import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
@@ -12,9 +13,9 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from bundle import images, sources
+from bundle import backend, contents, images, sources
 from bundle.cache import Cache, Lock
-from bundle.components import Component, Components, Source
+from bundle.components import RELEASE, Component, Components, Source
 from bundle.errors import BundleError
 from bundle.names import repository_of
 from bundle.progress import Board
@@ -28,60 +29,75 @@ WARM_BYTES = 5 * 10**9
 SAYS_SECONDS = 30
 
 
-def is_current(cache: Cache, lock: Lock, component: Component) -> bool:
-    """Whether the lock has this component for the same input, and the store holds it whole."""
-    entry = lock.components.get(component.id)
-    if not entry or entry["key"] != component.key or entry["name"] != component.name:
-        return False
-    return cache.store.complete(entry["manifest" if component.kind == "file" else "digest"])
-
-
-def fill(cache: Cache, components: Components, names: Iterable[str]) -> list[str]:
-    """Build what is missing of the named components (all, if none is named); return its names."""
+def fill(cache: Cache, names: Iterable[str]) -> list[str]:
+    """Have the named components (all, if none is named) in the bundle; return what was missing."""
     with cache.exclusive():
+        cache.tidy()
         lock = Lock(cache.lock_file)
+        decision = backend.decide(os.environ, lambda: contents.filled_by(cache, lock))
+        print(f"bundle: {decision}", flush=True)
+        components = Components(decision.backend)
         wanted = components.select(names)
-        missing = [item for item in wanted if not is_current(cache, lock, item)]
-        if not missing:
-            _unpack_tools(cache, wanted)
-            return []
-        needed = _missing_sources(cache, missing)
-        compiles = any(source.recipe in ("go", "c") for source in needed)
-        _check_disk(cache, COLD_BYTES if compiles else WARM_BYTES)
-        if compiles:
-            sources.check_go(components.go)
-        shutil.rmtree(cache.root / "work", ignore_errors=True)
-        with Board(len(needed) + len(missing)) as board:
-            _in_parallel(needed, lambda source: _build_source(cache, source, board))
-            _in_parallel(missing, lambda item: _build_component(cache, lock, item, board))
-        images.forget_build_images()
-        _unpack_tools(cache, wanted)
+        lock.backend = decision.backend
+        missing = [item for item in wanted if not _is_whole(cache, lock, item)]
+        if missing:
+            _have(cache, lock, components, missing)
+        contents.unpack_tools(cache, wanted)
+        _check_own(cache, lock)
         return [item.id for item in missing]
 
 
-def _unpack_tools(cache: Cache, components: list[Component]) -> None:
-    """Have the files that only the controller uses ready to run, where playbooks look for them."""
-    for item in components:
-        if item.kind == "file" and item.where == "controller":
-            executable(cache, item.id)
+def _is_whole(cache: Cache, lock: Lock, component: Component) -> bool:
+    """Whether a component is there and nothing is wrong with it; what is wrong is told."""
+    if not contents.is_recorded(lock, component):
+        return False
+    digest = contents.digest_of(lock.components[component.id])
+    faults = cache.store.faults(digest, content=True)
+    for blob, wrong in faults.items():
+        print(f"bundle: {component.name}: blob {blob} {wrong}; it is made again", flush=True)
+    if not faults:
+        repository, tag = repository_of(component.name)
+        if cache.store.tagged(repository, tag) != digest:  # a run was killed between the two
+            cache.store.link(repository, tag, digest)
+    return not faults
 
 
-def _check_disk(cache: Cache, needed: int) -> None:
-    free = shutil.disk_usage(cache.root).free
-    if free < needed:
-        raise BundleError(
-            f"{cache.root}: {free / 1e9:.1f} GB free, {needed / 1e9:.0f} GB are needed to build "
-            "the bundle; make room, or set ROOST_CACHE to a folder on another disk"
-        )
+def _check_own(cache: Cache, lock: Lock) -> None:
+    """An error where an image that was added by hand is damaged: nobody else has it."""
+    for entry in lock.components.values():
+        if entry["key"] == contents.OWN:
+            for blob, wrong in cache.store.faults(entry["digest"], content=True).items():
+                raise BundleError(
+                    f"{entry['name']}: blob {blob} {wrong}; it was added by hand, so add it again "
+                    "with `make image`"
+                )
 
 
-def _missing_sources(cache: Cache, components: list[Component]) -> list[Source]:
-    used = {source.name: source for item in components for source in item.sources}
-    return [
+def _have(cache: Cache, lock: Lock, components: Components, missing: list[Component]) -> None:
+    needed = [
         source
-        for source in used.values()
+        for source in _sources_of(missing)
         if not cache.source_folder(source.name, source.key).is_dir()
     ]
+    compiles = any(source.recipe in ("go", "c") for source in needed)
+    if compiles:
+        sources.check_go(components.go)
+    cache.require_free(COLD_BYTES if compiles else WARM_BYTES, "fill the bundle")
+    with Board(len(needed) + len(missing)) as board:
+        _in_parallel(needed, lambda source: _have_source(cache, lock, source, board))
+        _in_parallel(missing, lambda item: _have_component(cache, lock, item, board))
+    if any(not item.release for item in missing):
+        images.forget_build_images()
+    # Downloads are of no more use, for the store has what was in them.
+    for source in _sources_of(missing):
+        if source.recipe == RELEASE:
+            shutil.rmtree(cache.source_folder(source.name, source.key).parent)
+    shutil.rmtree(cache.root / "downloads", ignore_errors=True)
+
+
+def _sources_of(components: list[Component]) -> list[Source]:
+    used = {source.name: source for item in components for source in item.sources}
+    return list(used.values())
 
 
 def _in_parallel(items: Iterable[Any], work: Callable[[Any], None]) -> None:
@@ -95,21 +111,25 @@ def _in_parallel(items: Iterable[Any], work: Callable[[Any], None]) -> None:
             future.result()
 
 
-def _log(cache: Cache, name: str) -> Path:
-    log = cache.logs / f"{name}.log"
-    log.unlink(missing_ok=True)
-    return log
-
-
-def _build_source(cache: Cache, source: Source, board: Board) -> None:
+def _have_source(cache: Cache, lock: Lock, source: Source, board: Board) -> None:
+    downloads = cache.root / "downloads"
+    downloads.mkdir(exist_ok=True)
     with (
         board.line(f"{source.name} {source.version}") as report,
         cache.new_source_folder(source.name, source.key) as folder,
     ):
-        sources.build(sources.Job(source, folder, _log(cache, f"source-{source.name}"), report))
+        job = sources.Job(
+            source,
+            folder,
+            cache.log(f"source-{source.name}"),
+            report,
+            partial=downloads / f"{source.name}-{source.key[:16]}",
+            pinned=lock.releases.get(source.spec.get("url", ""), ""),
+        )
+        sources.build(job)
 
 
-def _build_component(cache: Cache, lock: Lock, component: Component, board: Board) -> None:
+def _have_component(cache: Cache, lock: Lock, component: Component, board: Board) -> None:
     with board.line(component.name) as report:
         entry: dict[str, Any] = {
             "kind": component.kind,
@@ -118,19 +138,44 @@ def _build_component(cache: Cache, lock: Lock, component: Component, board: Boar
             "key": component.key,
             "where": component.where,
         }
+        fetched: dict[str, str] = {}
         if component.kind == "file":
             entry.update(_store_file(cache, component))
+            fetched = _release_of(cache, component)
+        elif component.release:
+            log = cache.log(component.id)
+            pinned = lock.releases.get(component.release, "")
+            digest, size = images.pull_image(
+                cache, component.release, component.name, log, pinned, report
+            )
+            entry.update({"digest": digest, "size": size})
+            fetched = {component.release: digest}
         else:
             entry.update(_store_image(cache, component, report))
-        if "proxy" in component.spec:
-            entry["proxy"] = component.spec["proxy"]
-        board.record(lambda: lock.put(component.id, entry))
+        if component.proxy:
+            entry["proxy"] = component.proxy
+        board.record(lambda: lock.put(component.id, entry, fetched))
+
+
+def _release_of(cache: Cache, component: Component) -> dict[str, str]:
+    """Address and sha256 (hex) of the download that a file is from, if it is from one."""
+    (source,) = component.sources
+    if source.recipe != RELEASE:
+        return {}
+    record = cache.source_folder(source.name, source.key) / sources.RELEASE_RECORD
+    release = json.loads(record.read_text())
+    return {release["url"]: release["sha256"]}
 
 
 def _store_file(cache: Cache, component: Component) -> dict[str, Any]:
     source = component.sources[0]
-    member = component.spec["file"].partition("/")[2]
-    path = cache.source_folder(source.name, source.key) / member
+    path = cache.source_folder(source.name, source.key) / component.member
+    if not path.is_file():
+        made = source.spec.get("url", source.name)
+        raise BundleError(
+            f"{component.name}: expected {component.member} in {made}, which has no such file; put "
+            "its path right in bundle/components.yml"
+        )
     _check_says(component, path)
     repository, _, tag = component.name.partition(":")
     stored = cache.store.add_file(path, repository, tag)
@@ -149,7 +194,7 @@ def _store_image(
         if "says" in component.spec:
             _check_says(component, context / component.spec["says"]["run"][0])
         report("building the image")
-        digest, size = images.build_image(cache, component, context, _log(cache, component.id))
+        digest, size = images.build_image(cache, component, context, cache.log(component.id))
     return {"digest": digest, "size": size}
 
 
@@ -173,62 +218,3 @@ def _check_says(component: Component, binary: Path) -> None:
             f"{component.name}: `{binary.name} {' '.join(arguments)}` printed {printed[:200]!r}; "
             f"expected {says['contains']!r} in it. The tag or the recipe in components.yml is wrong"
         )
-
-
-def executable(cache: Cache, name: str) -> Path:
-    """Path of a file of the bundle, unpacked for use on the controller."""
-    entry = Lock(cache.lock_file).get(name)
-    if entry["kind"] != "file":
-        raise BundleError(f"{name}: is an image; only files can be run on the controller")
-    target: Path = cache.root / "bin" / entry["sha256"][:16] / name
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f"{name}.tmp")
-        with gzip.open(cache.store.blob_path(entry["blob"])) as blob, temporary.open("wb") as out:
-            shutil.copyfileobj(blob, out)
-        temporary.chmod(0o755)
-        temporary.replace(target)
-    return target
-
-
-def status(cache: Cache, components: Components) -> tuple[list[tuple[str, str, int]], int]:
-    """Rows (name, state, bytes) of all components, and how many are missing."""
-    lock = Lock(cache.lock_file)
-    rows: list[tuple[str, str, int]] = []
-    for item in components.components.values():
-        current = is_current(cache, lock, item)
-        size = lock.components[item.id]["size"] if current else 0
-        rows.append((item.name, "present" if current else "missing", size))
-    known = set(components.components)
-    for name, entry in lock.components.items():
-        if name not in known:
-            rows.append((entry["name"], "added by hand", entry["size"]))
-    return rows, sum(state == "missing" for _, state, _ in rows)
-
-
-def add_image(cache: Cache, reference: str, origin: str) -> dict[str, Any]:
-    """Add one's own image to the bundle; `origin` is where skopeo reads it from."""
-    place = repository_of(reference)
-    with cache.exclusive():
-        lock = Lock(cache.lock_file)
-        for name, entry in lock.components.items():
-            if entry["name"] != reference and repository_of(entry["name"]) == place:
-                raise BundleError(
-                    f"{reference}: would take the place of {entry['name']} ({name}) in the "
-                    "registry, which leaves the registry's name out; give it another path or tag"
-                )
-            if entry["name"] == reference and entry["key"] != "own":
-                raise BundleError(f"{reference}: belongs to the bundle itself; use another name")
-        log = _log(cache, "image-" + "-".join(place).replace("/", "-"))
-        digest, size = images.take_image(cache, origin, reference, log)
-        entry = {
-            "kind": "image",
-            "name": reference,
-            "version": place[1],
-            "key": "own",
-            "where": "nodes",
-            "digest": digest,
-            "size": size,
-        }
-        lock.put(reference, entry)
-        return entry

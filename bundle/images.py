@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bundle.cache import Cache, Lock
-from bundle.components import Component, Source, files_below
+from bundle.components import Component, Source, architecture, files_below
+from bundle.download import STALL_SECONDS, Report
 from bundle.errors import BundleError
 from bundle.names import repository_of
-from bundle.run import need, output, run
+from bundle.run import Watched, need, output, run
 
 # A base image lives in Docker only while the bundle is filled.
 BASE_REPOSITORY = "roost-build"
@@ -97,7 +99,7 @@ def build_image(cache: Cache, component: Component, context: Path, log: Path) ->
 
 
 def take_image(cache: Cache, origin: str, name: str, log: Path) -> tuple[str, int]:
-    """Copy an image from where skopeo can read it into the store, its layers as zstd.
+    """Copy an image from Docker or an archive into the store, its layers as zstd.
 
     zstd is unpacked several times faster than gzip, which is what a starting node waits for.
     """
@@ -109,29 +111,69 @@ def take_image(cache: Cache, origin: str, name: str, log: Path) -> tuple[str, in
         return cache.store.add_oci_layout(Path(folder) / "image", repository, tag)
 
 
+def pull_image(
+    cache: Cache,
+    origin: str,
+    name: str,
+    log: Path,
+    pinned: str = "",
+    report: Report = lambda _text: None,
+) -> tuple[str, int]:
+    """Copy an image from a registry into the store; return its digest and size in bytes.
+
+    skopeo does it: it knows how registries want to be asked, and their passwords. The image is
+    kept as it is, gzip or not, so that its digest stays the one that its registry publishes and
+    that containerd checks on every node. `pinned` is the digest to insist on, if there is one.
+    """
+    repository, tag = repository_of(name)
+    source = f"{origin.rpartition(':')[0]}@{pinned}" if pinned else origin
+    (cache.root / "work").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache.root / "work") as folder:
+        command = [need("skopeo"), "--insecure-policy", "--override-os", "linux"]
+        command += ["--override-arch", architecture(), "copy", "--quiet", "--retry-times", "2"]
+        image = Path(folder) / "image"
+        watched = Watched(Path(folder), STALL_SECONDS, report)
+        try:
+            run([*command, f"docker://{source}", f"dir:{image}"], log=log, watched=watched)
+        except BundleError as error:
+            raise BundleError(
+                f"{source}: expected the image as it is published, and didn't get it: "
+                f"{_said_by_skopeo(str(error))}. Look whether it exists and its registry can be "
+                "reached, and run the same again"
+            ) from None
+        return cache.store.add_folder(image, repository, tag)
+
+
+def _said_by_skopeo(text: str) -> str:
+    """The reason in its last message, without its log's form."""
+    found = re.findall(r'level=fatal msg="((?:[^"\\]|\\.)*)"', text)
+    return re.sub(r"\\(.)", r"\1", found[-1]) if found else text
+
+
 def load_into_docker(cache: Cache, lock: Lock, name: str) -> str:
     """Have a bundle's image in the Docker daemon under its own name; return that name."""
-    cache.prepare()
     entry = lock.get(name)
     if entry["kind"] != "image":
         raise BundleError(f"{name}: is a file; only images can be loaded into Docker")
     reference: str = entry["name"]
     # Docker gives the image another id than the store, so what was loaded is written down.
-    record = cache.root / "docker" / f"{name}.json"
-    record.parent.mkdir(exist_ok=True)
-    loaded = json.loads(record.read_text()) if record.exists() else {}
-    if loaded and docker_has(reference):
-        identity = docker("image", "inspect", "--format", "{{.Id}}", reference)
-        if loaded == {"digest": entry["digest"], "id": identity}:
-            return reference
-    log = cache.logs / f"docker-load-{name}.log"
-    with tempfile.TemporaryDirectory(dir=cache.root) as folder:
-        layout = Path(folder) / "image"
-        cache.store.write_oci_layout(entry["digest"], layout)
+    with cache.exclusive("docker", "another process is loading images into Docker"):
+        record = cache.root / "docker" / f"{name}.json"
+        work = cache.root / "docker" / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        loaded = json.loads(record.read_text()) if record.exists() else {}
+        if loaded and docker_has(reference):
+            identity = docker("image", "inspect", "--format", "{{.Id}}", reference)
+            if loaded == {"digest": entry["digest"], "id": identity}:
+                return reference
+        log = cache.logs / f"docker-load-{name}.log"
+        cache.store.write_oci_layout(entry["digest"], work / "image")
         command = [need("skopeo"), "--insecure-policy", "copy", "--quiet"]
-        run([*command, f"oci:{layout}", f"docker-daemon:{reference}"], log=log)
-    identity = docker("image", "inspect", "--format", "{{.Id}}", reference)
-    record.write_text(json.dumps({"digest": entry["digest"], "id": identity}))
+        run([*command, f"oci:{work}/image", f"docker-daemon:{reference}"], log=log)
+        shutil.rmtree(work)
+        identity = docker("image", "inspect", "--format", "{{.Id}}", reference)
+        cache.write(record, json.dumps({"digest": entry["digest"], "id": identity}))
     if loaded and loaded["id"] != identity and docker_has(loaded["id"]):
         # The one before has lost its name. Nodes of a running cluster may still need it.
         with contextlib.suppress(BundleError):

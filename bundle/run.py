@@ -7,12 +7,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bundle.errors import BundleError
 
 TAIL_LINES = 15
+LOOK_SECONDS = 0.5
 
 
 def need(program: str) -> str:
@@ -23,6 +27,52 @@ def need(program: str) -> str:
     return found
 
 
+class Watched:
+    """A folder that a command fills. A command that adds nothing to it for `patience` seconds is
+    ended; `report` is told how much is there."""
+
+    def __init__(self, folder: Path, patience: float, report: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.patience = patience
+        self.report = report
+        self.stalled = False
+
+    def size(self) -> int:
+        total = 0
+        for path in self.folder.rglob("*"):
+            with suppress(FileNotFoundError):  # a temporary file that has just got its name
+                total += path.stat().st_size
+        return total
+
+
+@contextmanager
+def _watch(process: subprocess.Popen[str], watched: Watched | None) -> Iterator[None]:
+    if not watched:
+        yield
+        return
+    ended = threading.Event()
+
+    def look() -> None:
+        seen, since = -1, time.monotonic()
+        while not ended.wait(LOOK_SECONDS):
+            size = watched.size()
+            if size != seen:
+                seen, since = size, time.monotonic()
+                watched.report(f"{size / 1e6:.1f} MB")
+            elif time.monotonic() - since > watched.patience:
+                watched.stalled = True
+                process.kill()
+                return
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def run(
     command: Sequence[str],
     *,
@@ -30,6 +80,7 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
+    watched: Watched | None = None,
 ) -> None:
     """Run a command, append what it prints to `log`, hand each line to `on_line`.
 
@@ -49,12 +100,15 @@ def run(
             errors="replace",
         )
         assert process.stdout is not None
-        for line in process.stdout:
-            out.write(line)
-            tail = [*tail[-TAIL_LINES:], line]
-            if on_line:
-                on_line(line.rstrip())
-        code = process.wait()
+        with _watch(process, watched):
+            for line in process.stdout:
+                out.write(line)
+                tail = [*tail[-TAIL_LINES:], line]
+                if on_line:
+                    on_line(line.rstrip())
+            code = process.wait()
+    if code and watched and watched.stalled:
+        raise BundleError(f"nothing came for {watched.patience:g} s")
     if code:
         raise BundleError(
             f"`{' '.join(command[:4])} …` ended with {code}; its last lines:\n"

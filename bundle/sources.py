@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from bundle.components import REPOSITORY, Source, architecture
+from bundle import releases
+from bundle.components import RELEASE, REPOSITORY, Source, architecture
+from bundle.download import Report
 from bundle.errors import BundleError
 from bundle.run import need, output, run
 
-Report = Callable[[str], None]
+# Beside what a release consists of: where it came from, for the lock.
+RELEASE_RECORD = "release.json"
 
 GO_ENVIRONMENT = {
     # Neither the person's flags nor another toolchain may change what comes out.
@@ -32,12 +35,18 @@ GO_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Job:
-    """One source to be built into `folder`, with its log and where progress is told."""
+    """One source to be built or fetched into `folder`, with its log and where progress is told.
+
+    `partial` is where an unfinished download may wait; `pinned` the sha256 (hex) that a download
+    had before, if there was one.
+    """
 
     source: Source
     folder: Path
     log: Path
     report: Report
+    partial: Path
+    pinned: str
 
 
 def check_go(minimum: str) -> None:
@@ -88,6 +97,13 @@ def _module_file(module: Path, file: dict[str, str]) -> Path:
     """Path of a file of one of the modules that `module` requires, in Go's cache."""
     told = output([need("go"), "mod", "download", "-json", file["of"]], cwd=module)
     return Path(json.loads(told)["Dir"]) / file["path"]
+
+
+def _release(job: Job) -> None:
+    url = job.source.spec["url"]
+    checksum = job.source.spec["checksum"]
+    digest = releases.fetch(url, checksum, job.folder, job.partial, job.pinned, job.report)
+    (job.folder / RELEASE_RECORD).write_text(json.dumps({"url": url, "sha256": digest}))
 
 
 def _wheel(job: Job) -> None:
@@ -161,4 +177,5 @@ RECIPES: dict[str, Callable[[Job], None]] = {
     "wheel": _wheel,
     "wheels": _wheels,
     "debian": _debian,
+    RELEASE: _release,
 }

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ import zstandard
 from bundle.errors import BundleError
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 EMPTY_CONFIG = b"{}"
 EMPTY_CONFIG_TYPE = "application/vnd.oci.empty.v1+json"
 FILE_TYPE = "application/vnd.roost.file.v1+gzip"
@@ -39,16 +41,20 @@ def _unpack(source: Path, media_type: str, target: Path) -> int:
         packed: IO[bytes] = stack.enter_context(source.open("rb"))
         if media_type.endswith("+zstd"):
             packed = stack.enter_context(zstandard.ZstdDecompressor().stream_reader(packed))
-        elif media_type.endswith("+gzip"):
+        elif media_type.endswith("gzip"):  # Docker's own types have a dot before it
             packed = cast("IO[bytes]", stack.enter_context(gzip.open(packed)))
         with target.open("wb") as out:
             shutil.copyfileobj(packed, out, CHUNK)
     return target.stat().st_size
 
 
-def _has_digest(path: Path, digest: str) -> bool:
+def _digest_of(path: Path) -> str:
     with path.open("rb") as handle:
-        return f"sha256:{hashlib.file_digest(handle, 'sha256').hexdigest()}" == digest
+        return f"sha256:{hashlib.file_digest(handle, 'sha256').hexdigest()}"
+
+
+class WrongContent(BundleError):
+    """Content that has another digest than it should have."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,8 @@ class Store:
     def read(self, digest: str) -> bytes:
         return self.blob_path(digest).read_bytes()
 
-    def add_stream(self, stream: IO[bytes]) -> tuple[str, int]:
-        """Store what `stream` gives; return digest and size."""
+    def add_stream(self, stream: IO[bytes], expected: str = "") -> tuple[str, int]:
+        """Store what `stream` gives, if it is what is expected; return digest and size."""
         incoming = self.base / "incoming"
         incoming.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
@@ -96,21 +102,17 @@ class Store:
                     out.write(chunk)
                 out.flush()
                 os.fsync(out.fileno())
+                name = f"sha256:{digest.hexdigest()}"
+                if expected and name != expected:
+                    raise WrongContent(f"blob {expected} has other content: {name}")
             except BaseException:
                 Path(out.name).unlink()
                 raise
-        name = f"sha256:{digest.hexdigest()}"
         final = self.blob_path(name)
         final.parent.mkdir(parents=True, exist_ok=True)
         Path(out.name).chmod(0o644)
         Path(out.name).replace(final)
         return name, size
-
-    def add_bytes(self, content: bytes) -> tuple[str, int]:
-        with tempfile.SpooledTemporaryFile() as stream:
-            stream.write(content)
-            stream.seek(0)
-            return self.add_stream(stream)
 
     def add_file(self, source: Path, repository: str, tag: str) -> StoredFile:
         """Store one file as an artifact `repository:tag` with one gzip layer."""
@@ -123,7 +125,7 @@ class Store:
                     out.write(chunk)
             packed.seek(0)
             blob, size = self.add_stream(packed)
-        config, config_size = self.add_bytes(EMPTY_CONFIG)
+        config, config_size = self.add_stream(io.BytesIO(EMPTY_CONFIG))
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST_TYPE,
@@ -131,7 +133,8 @@ class Store:
             "config": {"mediaType": EMPTY_CONFIG_TYPE, "digest": config, "size": config_size},
             "layers": [{"mediaType": FILE_TYPE, "digest": blob, "size": size}],
         }
-        name, _ = self.add_bytes(json.dumps(manifest, sort_keys=True).encode())
+        content = json.dumps(manifest, sort_keys=True).encode()
+        name, _ = self.add_stream(io.BytesIO(content))
         self.link(repository, tag, name)
         return StoredFile(name, blob, size, digest.hexdigest())
 
@@ -139,15 +142,32 @@ class Store:
         """Take the single image of an OCI layout folder; return its digest and size in bytes."""
         index = json.loads((layout / "index.json").read_text())
         digest: str = index["manifests"][0]["digest"]
-        for blob in sorted((layout / "blobs" / "sha256").iterdir()):
-            with blob.open("rb") as stream:
-                stored, _ = self.add_stream(stream)
-            if stored != f"sha256:{blob.name}":
-                raise BundleError(
-                    f"{repository}:{tag}: blob {blob.name} has other content: {stored}"
-                )
-        self.link(repository, tag, digest)
-        return digest, sum(size for _, size in self.references(digest))
+        manifest = (layout / "blobs" / "sha256" / digest.partition(":")[2]).read_bytes()
+        return self._add_image(manifest, layout / "blobs" / "sha256", digest, repository, tag)
+
+    def add_folder(self, folder: Path, repository: str, tag: str) -> tuple[str, int]:
+        """Take an image as skopeo writes it to a `dir:`, with its manifest as it is."""
+        return self._add_image((folder / "manifest.json").read_bytes(), folder, "", repository, tag)
+
+    def _add_image(
+        self, manifest: bytes, blobs: Path, digest: str, repository: str, tag: str
+    ) -> tuple[str, int]:
+        found = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+        if digest and found != digest:
+            raise BundleError(f"{repository}:{tag}: blob {digest} has other content: {found}")
+        image = json.loads(manifest)
+        if "config" not in image or "layers" not in image:
+            kind = image.get("mediaType") or f"schemaVersion {image.get('schemaVersion')}"
+            raise BundleError(f"{repository}:{tag}: expected an image's manifest, found {kind}")
+        try:
+            for part in [image["config"], *image["layers"]]:
+                with (blobs / part["digest"].partition(":")[2]).open("rb") as stream:
+                    self.add_stream(stream, part["digest"])
+        except WrongContent as error:
+            raise BundleError(f"{repository}:{tag}: {error}") from None
+        self.add_stream(io.BytesIO(manifest))
+        self.link(repository, tag, found)
+        return found, sum(size for _, size in self.references(found))
 
     def write_oci_layout(self, digest: str, layout: Path) -> None:
         """Make an OCI layout folder of one image, with plain layers.
@@ -164,12 +184,18 @@ class Store:
         for layer, wanted in zip(manifest["layers"], json.loads(config)["rootfs"]["diff_ids"]):
             target = blobs / wanted.partition(":")[2]
             size = _unpack(self.blob_path(layer["digest"]), layer["mediaType"], target)
-            if not _has_digest(target, wanted):
+            if _digest_of(target) != wanted:
                 raise BundleError(
                     f"layer {layer['digest']}: unpacked it isn't {wanted}; it is damaged"
                 )
             plain.append({"mediaType": LAYER_TYPE, "digest": wanted, "size": size})
-        content = json.dumps({**manifest, "layers": plain}).encode()
+        image = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "config": {**manifest["config"], "mediaType": CONFIG_TYPE},
+            "layers": plain,
+        }
+        content = json.dumps(image).encode()
         name = hashlib.sha256(content).hexdigest()
         (blobs / name).write_bytes(content)
         descriptor = {"mediaType": MANIFEST_TYPE, "digest": f"sha256:{name}", "size": len(content)}
@@ -189,11 +215,37 @@ class Store:
 
     def complete(self, digest: str) -> bool:
         """Whether a manifest and everything that it names is there, in full length."""
-        if not self.has(digest):
-            return False
-        return all(
-            self.has(blob) and self.size(blob) == size for blob, size in self.references(digest)
-        )
+        return not self.faults(digest)
+
+    def faults(self, digest: str, *, content: bool = False) -> dict[str, str]:
+        """What is wrong with a manifest and the blobs that it names, by blob; whether their content
+        is what their names say takes reading all of it."""
+        wrong = self._fault(digest, None, True)
+        if wrong:
+            return {digest: wrong}  # what it refers to means nothing
+        found = {blob: self._fault(blob, size, content) for blob, size in self.references(digest)}
+        return {blob: wrong for blob, wrong in found.items() if wrong}
+
+    def _fault(self, blob: str, size: int | None, content: bool) -> str:
+        if not self.has(blob):
+            return "is missing"
+        if size is not None and self.size(blob) != size:
+            return f"has {self.size(blob)} bytes, expected {size}"
+        if content and (found := _digest_of(self.blob_path(blob))) != blob:
+            return f"is corrupt, its content has {found}"
+        return ""
+
+    def tagged(self, repository: str, tag: str) -> str:
+        """The digest that a tag names, or nothing."""
+        tags = self.base / "repositories" / repository / "_manifests" / "tags"
+        try:
+            return (tags / tag / "current" / "link").read_text()
+        except OSError:
+            return ""
+
+    def tidy(self) -> None:
+        """Remove what runs that were killed have left."""
+        shutil.rmtree(self.base / "incoming", ignore_errors=True)
 
     def link(self, repository: str, tag: str, digest: str) -> None:
         """Make `repository:tag` name a manifest; the tag's own link is written last."""

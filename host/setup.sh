@@ -9,9 +9,10 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'USAGE'
-usage: host/setup.sh [--check] [--test]
-  --check  only say what is missing; exit code 1 if something is
-  --test   also what the tests need (Chromium, libfaketime)
+usage: host/setup.sh [--check] [--test] [--import]
+  --check   only say what is missing; exit code 1 if something is
+  --test    also what the tests need (Chromium, libfaketime)
+  --import  the bundle comes from another machine, so Go has nothing to do
 USAGE
 }
 
@@ -39,9 +40,11 @@ TEST_PACKAGES=(
 GO_MINIMUM=26
 
 check_only=false
+importing=false
 for argument in "$@"; do
   case "$argument" in
     --check) check_only=true ;;
+    --import) importing=true ;;
     --test) PACKAGES+=("${TEST_PACKAGES[@]}") ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
@@ -67,15 +70,23 @@ missing_packages() {
 
 # What nobody but the machine's owner can put right.
 problems() {
-  local minor
+  local minor backend
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     echo "python3: expected 3.11 or newer, which Ansible's release needs; install it and put it first in PATH"
+  # Go has nothing to do where the bundle is fetched, nor where there is one. What is missing of
+  # that, filling it says.
+  if $importing || [ -e "${ROOST_CACHE:-$HOME/.cache/roost}/bundle.lock" ]; then return 0; fi
+  backend=$(python3 -m bundle.backend 2>&1)
+  case "$backend" in
+    fetch*) return 0 ;;
+    bundle:*) echo "$backend" && return 0 ;;
+  esac
   if command -v go >/dev/null; then
     minor=$(go version | sed -n 's/.*go1\.\([0-9]*\).*/\1/p')
     [ "${minor:-0}" -ge "$GO_MINIMUM" ] ||
-      echo "go: found $(go version | cut -d' ' -f3), expected go1.$GO_MINIMUM or newer, with which the bundle is built"
+      echo "go: found $(go version | cut -d' ' -f3), expected go1.$GO_MINIMUM or newer, with which the bundle is built; BUNDLE_SOURCE=fetch takes official releases instead"
   else
-    echo "go: not found; expected go1.$GO_MINIMUM or newer, with which the bundle is built"
+    echo "go: not found; expected go1.$GO_MINIMUM or newer, with which the bundle is built; BUNDLE_SOURCE=fetch takes official releases instead"
   fi
 }
 

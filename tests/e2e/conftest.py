@@ -15,6 +15,7 @@ from tests import command
 from tests.command import REPOSITORY, Ran
 
 SETTINGS = {
+    "BUNDLE_SOURCE": "build",
     "ROOST_CLUSTER": "e2e",
     "ROOST_SUBNET": "192.168.58.0/24",
     "ROOST_HTTP_PORT": "18080",

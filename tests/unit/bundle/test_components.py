@@ -13,8 +13,8 @@ import yaml
 from bundle import components as module
 from bundle.cache import Cache, Lock
 from bundle.components import Components
+from bundle.contents import is_current
 from bundle.errors import BundleError
-from bundle.fill import is_current
 
 LIST = {
     "go": "1.26",
@@ -49,7 +49,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def keys(repository: Path) -> dict[str, str]:
-    found = Components(repository / "components.yml").components
+    found = Components("build", repository / "components.yml").components
     return {name: component.key for name, component in found.items()}
 
 
@@ -99,7 +99,7 @@ def test_two_images_for_one_place_are_refused(repository: Path) -> None:
     other = {**data["components"]["image"], "image": "other.example/image:v1"}
     changed(repository, {**data, "components": {**data["components"], "twin": other}})
     with pytest.raises(BundleError, match="other.example/image:v1 and registry.example/image:v1"):
-        Components(repository / "components.yml")
+        Components("build", repository / "components.yml")
 
 
 def test_an_unknown_source_is_named(repository: Path) -> None:
@@ -107,19 +107,24 @@ def test_an_unknown_source_is_named(repository: Path) -> None:
     data["components"]["tool"]["file"] = "tol/tool"
     changed(repository, data)
     with pytest.raises(BundleError, match="tool: tol is not among the sources"):
-        Components(repository / "components.yml")
+        Components("build", repository / "components.yml")
 
 
 def test_a_component_is_current_only_with_its_key_and_its_blobs(
     repository: Path, tmp_path: Path
 ) -> None:
-    component = Components(repository / "components.yml").components["tool"]
+    component = Components("build", repository / "components.yml").components["tool"]
     cache = Cache(tmp_path / "cache")
     cache.prepare()
     lock = Lock(cache.lock_file)
     assert not is_current(cache, lock, component)
     stored = cache.store.add_file(repository / "go/tool/go.mod", "files/tool", "v1")
-    entry = {"key": component.key, "name": component.name, "manifest": stored.manifest}
+    entry = {
+        "kind": "file",
+        "key": component.key,
+        "name": component.name,
+        "manifest": stored.manifest,
+    }
     lock.put("tool", entry)
     assert is_current(cache, Lock(cache.lock_file), component)
     lock.put("tool", {**entry, "key": "another"})
@@ -136,7 +141,7 @@ def test_a_broken_lock_is_named(tmp_path: Path) -> None:
 
 
 def test_the_real_list_is_whole() -> None:
-    found = Components()
+    found = Components("build")
     used = {source.name for item in found.components.values() for source in item.sources}
     assert used == set(found.sources), "every source is used by a component"
     for name, component in found.components.items():

@@ -9,20 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bundle import fill
+from bundle import contents, fill
 from bundle.cache import Cache, Lock
 from bundle.components import Component, Source
 from bundle.errors import BundleError
 from bundle.run import output, run
 
 SOURCE = Source("tool", "v1", "go", {})
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    cache = Cache(tmp_path / "cache")
-    cache.prepare()
-    return cache
 
 
 def component(contains: str) -> Component:
@@ -88,18 +81,18 @@ def test_a_file_of_the_bundle_can_be_run(cache: Cache, tmp_path: Path) -> None:
     stored = cache.store.add_file(program(tmp_path / "t", "echo it runs"), "files/tool", "v1")
     entry = {"kind": "file", "blob": stored.blob, "sha256": stored.sha256}
     Lock(cache.lock_file).put("tool", entry)
-    path = fill.executable(cache, "tool")
+    path = contents.executable(cache, "tool")
     assert output([str(path)]).strip() == "it runs"
-    assert fill.executable(cache, "tool") == path
+    assert contents.executable(cache, "tool") == path
 
 
 def test_an_own_image_may_not_take_another_ones_place(cache: Cache) -> None:
     taken = {"kind": "image", "name": "registry.k8s.io/pause:3.10.2", "key": "k", "digest": "d"}
     Lock(cache.lock_file).put("pause", taken)
     with pytest.raises(BundleError, match=r"would take the place of registry.k8s.io/pause:3.10.2"):
-        fill.add_image(cache, "my.example/pause:3.10.2", "docker-daemon:x")
+        contents.add_image(cache, "my.example/pause:3.10.2", "docker-daemon:x")
     with pytest.raises(BundleError, match="belongs to the bundle itself"):
-        fill.add_image(cache, "registry.k8s.io/pause:3.10.2", "docker-daemon:x")
+        contents.add_image(cache, "registry.k8s.io/pause:3.10.2", "docker-daemon:x")
     assert Lock(cache.lock_file).components == {"pause": taken}
 
 

@@ -132,7 +132,7 @@ def test_a_blob_with_other_content_than_its_name_is_refused(tmp_path: Path) -> N
     oci_layout(tmp_path / "in")
     blob = next((tmp_path / "in" / "blobs" / "sha256").iterdir())
     blob.write_bytes(b"tampered with")
-    with pytest.raises(BundleError, match=f"blob {blob.name} has other content"):
+    with pytest.raises(BundleError, match=f"blob sha256:{blob.name} has other content"):
         Store(tmp_path / "store").add_oci_layout(tmp_path / "in", "team/app", "v1")
 
 

@@ -1,0 +1,71 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which back end fills the bundle: the environment, who has filled it, an official site."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bundle import backend
+from bundle.errors import BundleError
+from tests.played_site import BUSY, MISSING, SILENT, Site
+
+
+def nobody() -> None:
+    return None
+
+
+@pytest.fixture
+def official(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setattr(backend, "OFFICIAL", site.put("/stable.txt", b"v1.36.3"))
+    return site
+
+
+def test_the_environment_comes_first(official: Site) -> None:
+    decision = backend.decide({"BUNDLE_SOURCE": "build"}, lambda: "fetch")
+    assert str(decision) == "build (BUNDLE_SOURCE is set)"
+    assert backend.decide({"BUNDLE_SOURCE": "fetch"}, lambda: "build").backend == "fetch"
+    assert official.requests == []
+
+
+def test_then_who_has_filled_it(official: Site) -> None:
+    decision = backend.decide({}, lambda: "build")
+    assert str(decision) == "build (the bundle is already filled by it)"
+    assert official.requests == []
+
+
+def test_then_one_request_to_an_official_site(official: Site) -> None:
+    decision = backend.decide({}, nobody)
+    assert str(decision) == f"fetch ({official.address} answers)"
+    assert len(official.requests) == 1
+
+
+@pytest.mark.parametrize(("kind", "said"), [(MISSING, "answered 404"), (BUSY, "answered 503")])
+def test_a_site_that_refuses_is_no_site(official: Site, kind: str, said: str) -> None:
+    official.fail("/stable.txt", kind)
+    assert str(backend.decide({}, nobody)) == f"build ({official.address} {said})"
+    assert len(official.requests) == 1
+
+
+def test_a_page_to_log_in_is_no_official_site(official: Site) -> None:
+    official.put("/stable.txt", b"<html>Please log in")
+    assert "answered '<html>Please log in', expected a version" in str(backend.decide({}, nobody))
+
+
+def test_a_site_that_nobody_answers_for(official: Site) -> None:
+    assert "can't be reached" in backend.ask("http://127.0.0.1:1/stable.txt")
+
+
+def test_a_silent_site_costs_no_more_than_the_limit(official: Site) -> None:
+    assert backend.SECONDS == 3
+    official.fail("/stable.txt", SILENT)
+    began = time.monotonic()
+    assert backend.ask(backend.OFFICIAL, 0.3) == "gave no answer within 0.3 s"
+    assert time.monotonic() - began < 1
+
+
+def test_another_word_is_refused() -> None:
+    with pytest.raises(BundleError, match="BUNDLE_SOURCE=download: expected fetch or build"):
+        backend.decide({"BUNDLE_SOURCE": "download"}, nobody)

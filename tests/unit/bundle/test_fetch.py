@@ -1,0 +1,263 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filling the bundle from official releases, which a server on this machine plays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bundle import components as components_module
+from bundle import contents, fill, images
+from bundle.cache import Cache, Lock
+from bundle.components import Components
+from bundle.errors import BundleError
+from bundle.releases import published_sha256
+from tests.played_site import CORRUPT, DIES, MISSING, SILENT, TRUNCATED, Site, archive, insecure
+
+TOOL = b"#!/bin/sh\necho tool v1\n"
+PAIR = {"./bin/left": b"#!/bin/sh\necho left v2\n", "./bin/right": b"#!/bin/sh\necho right v2\n"}
+
+
+def component(binary: str, says: str, **fetch: str) -> dict[str, Any]:
+    return {"file": binary, "says": {"run": ["--version"], "contains": says}, "fetch": fetch}
+
+
+@pytest.fixture
+def played(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """Two files, one of them from an archive that holds two, and an image under another name."""
+    pair = archive(PAIR)
+    for path, content in (("/v1/amd64/tool", TOOL), ("/pair-2-linux-amd64.tgz", pair)):
+        site.put(path, content)
+        name, digest = path.rpartition("/")[2], hashlib.sha256(content).hexdigest()
+        site.put(f"{path}.sha256", f"{digest}  {name}\n".encode())
+    site.put_image("official/image", "3.0", {"app": b"it"})
+    url = f"{site.url}/pair-{{number}}-linux-{{arch}}.tgz"
+    pair_at = {"url": url, "checksum": "{url}.sha256", "member": "bin/{binary}"}
+    tool_at = {"url": f"{site.url}/{{version}}/{{arch}}/tool", "checksum": "{url}.sha256"}
+    listed = {
+        "go": "1.26",
+        "sources": {
+            "tool": {"version": "v1", "go": {"module": "bundle/go/runc"}},
+            "pair": {"version": "v2", "go": {"module": "bundle/go/runc"}},
+            "image": {"version": "v3.0", "go": {"module": "bundle/go/runc"}},
+        },
+        "components": {
+            "tool": component("tool/tool", "tool v1", **tool_at),
+            "left": component("pair/left", "left v2", **pair_at),
+            "right": component("pair/right", "right v2", **pair_at),
+            "image": {
+                "image": "built.example/image:v3-built",
+                "dockerfile": "bundle/images/pause",
+                "context": {"app": "image/app"},
+                "proxy": "stock",
+                "fetch": {
+                    "image": f"{site.address}/official/image:{{number}}",
+                    "as": "official.example/image:{number}",
+                    "proxy": "official",
+                },
+            },
+        },
+    }
+    path = tmp_path / "components.yml"
+    path.write_text(yaml.safe_dump(listed))
+    monkeypatch.setattr(components_module, "LIST", path)
+    monkeypatch.setattr(images, "STALL_SECONDS", 1)
+    monkeypatch.setenv("BUNDLE_SOURCE", "fetch")
+    for name, value in insecure(site, tmp_path / "home").items():
+        monkeypatch.setenv(name, value)
+    return site
+
+
+def manifest_path(site: Site) -> str:
+    (path,) = [path for path in site.files if path.endswith("/manifests/3.0")]
+    return path
+
+
+def layer_path(site: Site) -> str:
+    """The path of the layer of the image for amd64."""
+    index = json.loads(site.files[manifest_path(site)][0])
+    digest = index["manifests"][0]["digest"]
+    manifest = json.loads(site.files[f"/v2/official/image/manifests/{digest}"][0])
+    return f"/v2/official/image/blobs/{manifest['layers'][0]['digest']}"
+
+
+def nothing_half(cache: Cache) -> bool:
+    """Whether everything under a final name is whole."""
+    blobs = cache.store.base / "blobs" / "sha256"
+    return all(
+        hashlib.sha256(path.read_bytes()).hexdigest() == path.parent.name
+        for path in blobs.glob("*/*/data")
+    )
+
+
+def test_everything_is_fetched_and_recorded(played: Site, cache: Cache) -> None:
+    assert set(fill.fill(cache, [])) == {"tool", "left", "right", "image"}
+    lock = Lock(cache.lock_file)
+    assert lock.backend == "fetch"
+    image = lock.components["image"]
+    assert image["name"] == "official.example/image:3.0"
+    assert image["proxy"] == "official"
+    # The image is the one that its registry publishes, byte for byte, for this architecture.
+    index = json.loads(played.files[manifest_path(played)][0])
+    assert image["digest"] == index["manifests"][0]["digest"]
+    assert lock.releases == {
+        f"{played.url}/v1/amd64/tool": hashlib.sha256(TOOL).hexdigest(),
+        f"{played.url}/pair-2-linux-amd64.tgz": hashlib.sha256(archive(PAIR)).hexdigest(),
+        f"{played.address}/official/image:3.0": image["digest"],
+    }
+    assert contents.executable(cache, "right").read_bytes() == PAIR["./bin/right"]
+    assert played.asked("/pair-2-linux-amd64.tgz") == [""], "downloaded once for both"
+    assert not (cache.root / "downloads").exists()
+    assert list((cache.root / "sources").iterdir()) == []
+
+
+def test_a_filled_bundle_asks_nobody(
+    played: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill.fill(cache, [])
+    monkeypatch.delenv("BUNDLE_SOURCE")
+    played.requests.clear()
+    capsys.readouterr()
+    assert fill.fill(cache, []) == []
+    assert capsys.readouterr().out == "bundle: fetch (the bundle is already filled by it)\n"
+    assert contents.status(cache)[1] == 0
+    assert played.requests == []
+
+
+def test_an_image_comes_out_for_docker(played: Site, cache: Cache, tmp_path: Path) -> None:
+    fill.fill(cache, ["image"])
+    digest = Lock(cache.lock_file).components["image"]["digest"]
+    cache.store.write_oci_layout(digest, tmp_path / "out")
+    assert (tmp_path / "out" / "index.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (CORRUPT, "/v1/amd64/tool: corrupt: expected sha256"),
+        (TRUNCATED, "/v1/amd64/tool: corrupt: expected sha256"),
+        (DIES, "/v1/amd64/tool: broke off"),
+        (MISSING, "/v1/amd64/tool: answered 404"),
+        (SILENT, "/v1/amd64/tool: nothing came"),
+    ],
+)
+def test_a_file_in_trouble_is_named_and_nothing_is_recorded(
+    played: Site, cache: Cache, kind: str, said: str
+) -> None:
+    played.fail("/v1/amd64/tool", kind)
+    with pytest.raises(BundleError, match=said):
+        fill.fill(cache, ["tool"])
+    assert Lock(cache.lock_file).components == {}
+    assert nothing_half(cache)
+    played.faults.clear()
+    assert fill.fill(cache, ["tool"]) == ["tool"]
+
+
+@pytest.mark.parametrize("kind", [CORRUPT, TRUNCATED, DIES, MISSING, SILENT])
+def test_an_image_in_trouble_is_named_and_nothing_is_recorded(
+    played: Site, cache: Cache, kind: str
+) -> None:
+    played.fail(layer_path(played), kind)
+    with pytest.raises(BundleError, match=r"/image:3.0: expected the image as it is") as error:
+        fill.fill(cache, ["image"])
+    if kind == SILENT:
+        assert "nothing came for 1 s" in str(error.value)
+    assert Lock(cache.lock_file).components == {}
+    assert nothing_half(cache)
+    played.faults.clear()
+    assert fill.fill(cache, ["image"]) == ["image"]
+
+
+def test_a_release_that_was_replaced_is_refused(played: Site, cache: Cache) -> None:
+    fill.fill(cache, [])
+    recorded = Lock(cache.lock_file)
+    other = TOOL + b"# and something else\n"
+    played.put("/v1/amd64/tool", other)
+    played.put("/v1/amd64/tool.sha256", hashlib.sha256(other).hexdigest().encode())
+    cache.store.blob_path(recorded.components["tool"]["blob"]).unlink()
+    with pytest.raises(BundleError, match=r"/v1/amd64/tool: expected sha256 .* recorded when"):
+        fill.fill(cache, [])
+    assert Lock(cache.lock_file).components == recorded.components
+
+
+def test_an_image_is_fetched_again_by_its_digest(played: Site, cache: Cache) -> None:
+    fill.fill(cache, [])
+    digest = Lock(cache.lock_file).components["image"]["digest"]
+    cache.store.blob_path(digest).unlink()
+    played.put_image("official/image", "3.0", {"app": b"another under the same tag"})
+    assert fill.fill(cache, []) == ["image"]
+    assert Lock(cache.lock_file).components["image"]["digest"] == digest
+
+
+def test_the_other_back_end_needs_everything_anew(
+    played: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill.fill(cache, [])
+    monkeypatch.setenv("BUNDLE_SOURCE", "build")
+    assert contents.status(cache)[1] == 0, "filled, whatever the next run is told"
+    monkeypatch.setattr(fill, "COLD_BYTES", 10**18)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(BundleError, match="go: not installed"):
+        fill.fill(cache, [])
+
+
+def test_a_damaged_blob_is_named_and_fetched_again(
+    played: Site, cache: Cache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill.fill(cache, [])
+    blob = Lock(cache.lock_file).components["left"]["blob"]
+    path = cache.store.blob_path(blob)
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
+    assert fill.fill(cache, []) == ["left"]
+    assert f"files/left:v2: blob {blob} is corrupt, its content has sha256:" in (
+        capsys.readouterr().out
+    )
+    assert nothing_half(cache)
+
+
+def test_a_disk_that_is_too_small_is_named_first(
+    played: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fill, "WARM_BYTES", 10**18)
+    with pytest.raises(BundleError, match=r"GB free, expected 1000000000.0 GB .* GB are lacking"):
+        fill.fill(cache, [])
+    assert played.requests == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", "{}\n", "{}  file.tgz\n", f"{'0' * 64}  other.tgz\n{{}} *file.tgz\n", "{}  ./file.tgz"],
+)
+def test_checksums_as_projects_publish_them(text: str) -> None:
+    digest = "ab" * 32
+    assert published_sha256(text.format(digest), "file.tgz", "https://x.example/") == digest
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "ab" * 32 + "  other.tgz", "ab" * 20])
+def test_what_is_no_checksum_is_refused(text: str) -> None:
+    with pytest.raises(BundleError, match=r"x.example/: expected the sha256 of file.tgz, found"):
+        published_sha256(text, "file.tgz", "https://x.example/")
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_list_has_releases_for_each_architecture(
+    machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    architecture = components_module.architecture()
+    found = Components("fetch").components
+    for name, item in found.items():
+        own = name == "node" or item.name.startswith("roost.internal/digits-")
+        assert bool(item.release) != own, f"{name}: the node image and the samples are built"
+        if not own and item.kind == "file":
+            spec = item.sources[0].spec
+            assert architecture in spec["url"] and item.version.removeprefix("v") in spec["url"]
+            assert spec["checksum"].startswith("https://")
+    assert found["istio-proxy"].proxy == "official"
+    assert Components("build").components["istio-proxy"].proxy == "stock"
