@@ -75,7 +75,7 @@ samples-test: ## the samples' own tests, in an environment of their own
 docs-images: ## draw docs/images from docs/diagrams again
 	@python3 docs/draw.py
 
-docs-roles: ## write the roles' READMEs from their argument specs again
+docs-roles: ## write the roles' READMEs and docs/options.md from the argument specs again
 	@$(PYTHON) docs/roles.py
 
 lock: ## write requirements.txt from requirements.in, with hashes

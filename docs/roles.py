@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes the README.md of each role from its argument specs, which know every option.
+"""Writes the README.md of each role, and docs/options.md with the options of the cluster and of all
+roles, from the argument specs, which know every option.
 
 Needs Python with PyYAML, as in .venv/.
 """
@@ -24,15 +25,38 @@ WIDTH = 98
 MARKUP = re.compile(r"\b[COVE]\(([^)]*)\)")
 HEAD = "<!-- Written by `make docs-roles` from {source}: edit that file. -->"
 COLUMNS = "| option | type | default | meaning |\n|---|---|---|---|"
+CLUSTER = "meta/argument_specs.yml"
 
 Spec = Mapping[str, Any]
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
 
 
 def specs() -> dict[str, Spec]:
     """The entry point `main` of each role, by the role's name."""
     return {
-        path.parents[1].name: yaml.safe_load(path.read_text())["argument_specs"]["main"]
+        path.parents[1].name: read(path)["argument_specs"]["main"]
         for path in sorted(REPOSITORY.glob("roles/*/meta/argument_specs.yml"))
+    }
+
+
+def cluster_spec() -> Spec:
+    """The options of the cluster as a whole."""
+    spec: Spec = read(REPOSITORY / CLUSTER)["argument_specs"]["main"]
+    return spec
+
+
+def passed() -> dict[str, str]:
+    """Options of roles that the playbooks set, each with the expression that they set it to."""
+    return {
+        name: str(expression)
+        for path in sorted(REPOSITORY.glob("playbooks/*.yml"))
+        for play in read(path)
+        for role in play.get("roles", [])
+        for name, expression in role.items()
+        if name.startswith(f"{role['role']}_")
     }
 
 
@@ -46,7 +70,9 @@ def prose(text: str) -> str:
 
 
 def value(found: Any) -> str:
-    """A value as it is written in a YAML file, on one line."""
+    """A value as it is written in a YAML file, on one line; a template without quotes."""
+    if isinstance(found, str) and "{{" in found:
+        return " ".join(found.split())
     return (
         yaml.safe_dump(found, default_flow_style=True, sort_keys=False, width=sys.maxsize)
         .removesuffix("\n...\n")
@@ -79,23 +105,72 @@ def rows(options: Mapping[str, Spec], prefix: str = "") -> Iterator[str]:
         yield from rows(option.get("options", {}), inner)
 
 
-def page(name: str, spec: Spec, source: str) -> str:
-    parts = [HEAD.format(source=source), f"# {name}", prose(spec["short_description"]) + "."]
+def table(options: Mapping[str, Spec]) -> str:
+    return "\n".join([COLUMNS, *rows(options)])
+
+
+def wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
+def told(spec: Spec) -> list[str]:
+    """What a spec says of the whole, in paragraphs."""
+    parts = [prose(spec["short_description"]) + "."]
     parts += map(prose, paragraphs(spec.get("description", [])))
-    parts = [parts[0], *("\n".join(textwrap.wrap(part, WIDTH)) for part in parts[1:])]
-    parts += ["## Options", "\n".join([COLUMNS, *rows(spec["options"])])]
-    if "examples" in spec:
-        parts += ["## Example", f"```yaml\n{spec['examples'].strip()}\n```"]
+    return [wrapped(part) for part in parts]
+
+
+def example(spec: Spec) -> list[str]:
+    return ["## Example", f"```yaml\n{spec['examples'].strip()}\n```"] if "examples" in spec else []
+
+
+def page(name: str, spec: Spec, source: str) -> str:
+    parts = [HEAD.format(source=source), f"# {name}", *told(spec)]
+    parts += ["## Options", table(spec["options"]), *example(spec)]
+    return "\n\n".join(parts) + "\n"
+
+
+def sources(expression: str, cluster: Mapping[str, Spec]) -> list[str]:
+    """The cluster's options that an expression reads."""
+    words = dict.fromkeys(re.findall(r"\w+", expression))
+    return [word for word in words if word in cluster]
+
+
+def role_section(role: str, spec: Spec, cluster: Mapping[str, Spec]) -> list[str]:
+    """A role in docs/options.md: what can be set directly, and what comes from the cluster."""
+    given = {name: text for name, text in passed().items() if name in spec["options"]}
+    own = {name: option for name, option in spec["options"].items() if name not in given}
+    link = f"([README](../roles/{role}/README.md))"
+    parts = [f"## {role}", wrapped(f"{spec['short_description']} {link}.")]
+    if own:
+        parts.append(table(own))
+    if given:
+        lines = []
+        for name, expression in given.items():
+            read_from = ", ".join(code(word) for word in sources(expression, cluster))
+            lines.append(f"| {code(name)} | {read_from or 'the inventory'} |")
+        parts.append("\n".join(["| set by the playbooks | from |", "|---|---|", *lines]))
+    return parts
+
+
+def options_page(cluster: Spec, roles: Mapping[str, Spec]) -> str:
+    parts = [HEAD.format(source=f"{CLUSTER} and the roles'"), "# Options"]
+    parts += [*told(cluster), *example(cluster), "## The cluster", table(cluster["options"])]
+    for role, spec in roles.items():
+        parts += role_section(role, spec, cluster["options"])
     return "\n\n".join(parts) + "\n"
 
 
 def pages() -> dict[Path, str]:
     """What each file should say."""
     return {
-        REPOSITORY / "roles" / role / "README.md": page(
-            f"roost.cluster.{role}", spec, "meta/argument_specs.yml"
-        )
-        for role, spec in specs().items()
+        REPOSITORY / "docs" / "options.md": options_page(cluster_spec(), specs()),
+        **{
+            REPOSITORY / "roles" / role / "README.md": page(
+                f"roost.cluster.{role}", spec, "meta/argument_specs.yml"
+            )
+            for role, spec in specs().items()
+        },
     }
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,18 @@ from docs import roles
 from tests.unit.playbook import run_playbook
 
 SPECS = roles.specs()
+CLUSTER = roles.cluster_spec()
+# Of the cluster and of all roles.
 MOST_OPTIONS = 150
-PYTHON_TYPES = {"str": str, "path": str, "int": int, "bool": bool, "list": list, "dict": dict}
+PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "path": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "list": (list,),
+    "dict": (dict,),
+}
 
 each_role = pytest.mark.parametrize("role", SPECS)
 
@@ -27,11 +38,11 @@ def misfits(name: str, option: dict[str, Any]) -> list[str]:
     default, kind = option.get("default"), option["type"]
     # What a template gives is known when the play runs.
     if default is not None and not (isinstance(default, str) and "{{" in default):
-        if type(default) is not PYTHON_TYPES[kind]:
+        if type(default) not in PYTHON_TYPES[kind]:
             found.append(f"{name}: {default!r} is no {kind}")
         elif kind == "list":
             element = PYTHON_TYPES[option["elements"]]
-            found += [f"{name}: {each!r}" for each in default if type(each) is not element]
+            found += [f"{name}: {each!r}" for each in default if type(each) not in element]
         if "choices" in option and default not in option["choices"]:
             found.append(f"{name}: {default!r} is none of the choices")
     for key, inner in option.get("options", {}).items():
@@ -68,12 +79,23 @@ def test_lists_say_of_what(role: str) -> None:
 
 
 def test_there_are_few_enough_options() -> None:
-    assert sum(len(spec["options"]) for spec in SPECS.values()) <= MOST_OPTIONS
+    every = [name for spec in (CLUSTER, *SPECS.values()) for name in spec["options"]]
+    assert len(set(every)) <= MOST_OPTIONS
 
 
 @pytest.mark.parametrize("path", roles.pages(), ids=lambda path: path.parent.name)
-def test_readmes_are_current(path: Path) -> None:
+def test_readmes_and_the_page_of_options_are_current(path: Path) -> None:
     assert path.read_text() == roles.pages()[path], "run `make docs-roles`"
+
+
+def test_the_page_of_options_has_each_option_once() -> None:
+    text = roles.options_page(CLUSTER, SPECS)
+    for spec in (CLUSTER, *SPECS.values()):
+        for name in spec["options"]:
+            assert len(re.findall(rf"^\| `{name}` \|", text, re.MULTILINE)) in (
+                # A cluster's option may have the name of the role's that it is for.
+                {1, 2} if name in CLUSTER["options"] else {1}
+            ), name
 
 
 @each_role

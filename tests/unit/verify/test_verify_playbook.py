@@ -17,6 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 def test_each_broken_check_is_a_failed_promise_on_the_last_lines(tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / "playbooks" / "verify.yml", tmp_path)
+    shutil.copytree(REPOSITORY / "playbooks" / "tasks", tmp_path / "tasks")
     unreachable = {"ansible_host": "127.0.0.1", "ansible_port": 1}
     crashing = {"ansible_connection": "local", "ansible_python_interpreter": "/bin/false"}
     inventory = {
@@ -34,7 +35,8 @@ def test_each_broken_check_is_a_failed_promise_on_the_last_lines(tmp_path: Path)
                 "bundle": {"kubelet": {"version": "v1.36.3"}},
                 "cluster_domain": "cluster.local",
                 "release": release(),
-                "verify_concurrency": "a thousand",
+                # A template's value is seen when it is used; another one would be refused at once.
+                "verify_concurrency": "{{ 'a thousand' }}",
             }
         },
     }

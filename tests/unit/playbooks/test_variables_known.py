@@ -1,0 +1,146 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Mistakes in variables end a run of the real playbooks before anything is looked at."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.playbook import run_playbook
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+CHECK = "check_variables | Refuse variables that nobody knows"
+
+
+def run(
+    folder: Path, name: str, *options: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """A playbook with a copy of the inventory; `variables` are files of group or host variables."""
+    inventory = folder / "inventory"
+    shutil.copytree(REPOSITORY / "inventory", inventory)
+    (inventory / "settings.roost.yml").unlink()
+    for path, text in variables.items():
+        kind, _, entity = path.partition("__")
+        target = inventory / kind / entity
+        target = target / "mine.yml" if target.is_dir() else target.with_suffix(".yml")
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(text)
+    playbook = folder / "playbook.yml"
+    playbook.write_text(
+        f"- ansible.builtin.import_playbook: {REPOSITORY / 'playbooks' / name}.yml\n"
+    )
+    return run_playbook(
+        playbook,
+        f"--inventory={inventory}",
+        *options,
+        ANSIBLE_ROLES_PATH=str(REPOSITORY / "roles"),
+        ANSIBLE_CALLBACKS_ENABLED="roost.cluster.phases",
+        ROOST_CACHE=str(folder / "no-bundle"),
+    )
+
+
+def last_words(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout.count("\nTASK [") == 1
+    return done.stdout.rpartition(": " + CHECK)[2]
+
+
+@pytest.mark.parametrize("name", ["site", "cluster", "mesh", "registry", "release", "verify"])
+def test_each_playbook_refuses_a_mistyped_variable_first(name: str, tmp_path: Path) -> None:
+    done = run(tmp_path, name, "-e", "kubernetes_verion=v1.36.3")
+    told = last_words(done)
+    assert "kubernetes_verion: unknown; did you mean kubernetes_version? (set with -e)" in told
+
+
+def test_all_mistakes_are_told_with_where_they_are(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "site",
+        *("-e", "preflight_swap=sometimes"),
+        group_vars__all="pod_cird: 10.0.0.0/8\nmy_site_name: lab\nnode_exporter_version: '1'\n",
+        group_vars__workers="istio_gateway_replicas: two\ncontainer_runtime_miror: []\n",
+        host_vars__control="node_ips: 192.0.2.1\ncontrol_plane_extra_sans: {a: b}\n",
+    )
+    told = last_words(done)
+    for line in (
+        "pod_cird: unknown; did you mean pod_cidr? (all)",
+        "container_runtime_miror: unknown; did you mean container_runtime_mirrors? (group workers)",
+        "node_ips: unknown; did you mean node_ip? (control)",
+        "argument 'istio_gateway_replicas' is of type str and we were unable to convert to int",
+        "(group workers)",
+        "value of preflight_swap must be one of: off, fail, ignore, got: sometimes (set with -e)",
+    ):
+        assert line in told
+    assert "control_plane_extra_sans" in told
+    assert "my_site_name" not in done.stdout
+    assert "node_exporter_version" not in told
+    assert "node_exporter_version: begins like an option of the role node" in done.stderr
+
+
+def test_without_mistakes_it_goes_on(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "mesh",
+        *("-e", "istio_gateway_replicas=3"),
+        group_vars__all="node_id: 7\nown_variables: [node_id]\nkubernetes_version: v1.36.3\n",
+    )
+    assert "ok: [localhost]\n\nTASK [" in done.stdout.partition(CHECK)[2]
+    assert "WARNING" not in done.stderr
+
+
+def test_playbooks_that_import_others_check_once(tmp_path: Path) -> None:
+    """The first of two plays checks, and the other finds its result."""
+    playbook = tmp_path / "playbook.yml"
+    tasks = REPOSITORY / "playbooks" / "tasks" / "check_variables.yml"
+    play = """
+- hosts: {hosts}
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_tasks: {tasks}
+"""
+    playbook.write_text("".join(play.format(hosts=h, tasks=tasks) for h in ("localhost", "a:b")))
+    done = run_playbook(
+        playbook,
+        "--inventory=a,b,",
+        ANSIBLE_LOCALHOST_WARNING="false",
+        ANSIBLE_CALLBACKS_ENABLED="roost.cluster.phases",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "module calls executed: localhost 1\n" in done.stdout + "\n"
+
+
+def bundle_of(folder: Path, version: str) -> Path:
+    cache = folder / "cache"
+    cache.mkdir()
+    (cache / "bundle.lock").write_text(
+        f'{{"components": {{"kube-apiserver": {{"version": "{version}"}},'
+        '"istio-pilot": {"version": "1.31.0"}}}'
+    )
+    return cache
+
+
+@pytest.mark.parametrize(
+    ("pinned", "refused"),
+    [("v1.36.3", False), ("1.36.3", False), ("v1.37.2", True)],
+)
+def test_a_bundle_of_another_version_is_refused(pinned: str, refused: bool, tmp_path: Path) -> None:
+    """As in an installed collection, which takes the bundle as it is."""
+    shutil.copytree(REPOSITORY / "playbooks", tmp_path / "x" / "playbooks", symlinks=True)
+    shutil.copytree(REPOSITORY / "inventory", tmp_path / "x" / "inventory")
+    (tmp_path / "x" / "inventory" / "settings.roost.yml").unlink()
+    done = run_playbook(
+        tmp_path / "x" / "playbooks" / "start.yml",
+        *("--inventory=../inventory", "-e", f"kubernetes_version={pinned}"),
+        *("-e", "ansible_port=1", "-e", "ansible_host=127.0.0.1"),
+        ROOST_CACHE=str(bundle_of(tmp_path, "v1.36.3")),
+        ANSIBLE_CALLBACKS_ENABLED="roost.cluster.phases",
+    )
+    told = f"kubernetes_version: expected {pinned}, and the bundle holds v1.36.3"
+    assert (told in done.stdout) is refused
+    # Otherwise it goes on to machines, of which there are none.
+    assert ("no machine of the cluster answers" in done.stdout) is not refused
+    assert done.returncode == 2, done.stdout + done.stderr
