@@ -38,12 +38,18 @@ options:
     description: Directories that shall exist.
     type: list
     elements: dict
-    suboptions: &rights
-      path: {description: The path., type: path, required: true}
-      mode: {description: "Mode in quotes. Directories V(0755), files V(0644), secret files V(0600)
-        if not given.", type: raw}
-      owner: {description: Owner; left as it is if not given., type: str}
-      group: {description: Group; left as it is if not given., type: str}
+    suboptions:
+      <<: &rights
+        path: {description: The path., type: path, required: true}
+        mode: {description: "Mode in quotes. Directories V(0755), files V(0644), secret files
+          V(0600) if not given.", type: raw}
+        owner: {description: Owner; left as it is if not given., type: str}
+        group: {description: Group; left as it is if not given., type: str}
+      only:
+        description: Names of what may be in it; anything else there is removed. If not given,
+          nothing is.
+        type: list
+        elements: str
   files:
     description: Files with their content. They are replaced as a whole, by a rename.
     type: list

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.node.absent import remove
 from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
     Node,
     StateError,
@@ -48,7 +50,26 @@ def directory_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Ste
                     after=promised(to_have),
                 )
             )
+        steps += _strangers(item, path, seen)
     return steps
+
+
+def _strangers(item: dict[str, Any], path: Path, seen: PathLook) -> list[Step]:
+    """What is removed because it isn't among the names that may be in the directory."""
+    allowed = item.get("only")
+    if allowed is None or seen.kind != "directory":
+        return []
+    return [
+        Step(
+            f"{item['path']}/{entry.name}",
+            f"not among {', '.join(sorted(allowed)) or 'what may be there, which is nothing'}",
+            partial(remove, entry),
+            before=f"a {look(entry).kind}\n",
+            changes=(f"{item['path']}/{entry.name}",),
+        )
+        for entry in sorted(path.iterdir())
+        if entry.name not in allowed
+    ]
 
 
 def make_directory(path: Path, wanted: Rights) -> None:

@@ -42,7 +42,7 @@ ARGUMENTS: Spec = {
             "mode": {"type": "raw", "default": "0755"},
         }
     ),
-    "directories": _each(RIGHTS),
+    "directories": _each({**RIGHTS, "only": {"type": "list", "elements": "str"}}),
     "files": _each(
         {
             **RIGHTS,

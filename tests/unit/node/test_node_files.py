@@ -157,6 +157,17 @@ def test_links(node: Node) -> None:
     assert str(node.at("/bin/file").readlink()) == "right"
 
 
+def test_a_directory_may_have_only_what_is_named(node: Node) -> None:
+    put(node, "/etc/certs.d/_default/hosts.toml")
+    put(node, "/etc/certs.d/docker.io/hosts.toml")
+    node.at("/etc/certs.d/elsewhere").symlink_to("/srv")
+    item = {"path": "/etc/certs.d", "only": ["_default"]}
+    assert bring(node, "directories", item) == ["not among _default"] * 2
+    assert [entry.name for entry in node.at("/etc/certs.d").iterdir()] == ["_default"]
+    assert bring(node, "directories", {"path": "/etc/certs.d"}) == []
+    assert bring(node, "directories", {"path": "/etc/new", "only": []}) == ["missing"]
+
+
 def test_absent_takes_files_links_and_whole_directories(node: Node) -> None:
     put(node, "/etc/d/e/f")
     put(node, "/etc/g")
