@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import socket
 import time
 from collections.abc import Iterable
@@ -13,16 +14,15 @@ from pathlib import Path
 from string import Template
 
 from host import docker_cli
-from host.cluster_settings import Settings
+from host.cluster_settings import REPOSITORY, Settings
 from host.docker_cli import CHECKOUT_LABEL, CLUSTER_LABEL, ROLE_LABEL
 
 TEMPLATE = Path(__file__).with_name("edge.yaml")
 CONFIG_LABEL = "roost.config"
 ENVOY = "/usr/local/bin/envoy"
 NOBODY = "65534:65534"
-# The ingress gateway's node ports.
-HTTP_NODE_PORT = 30080
-HTTPS_NODE_PORT = 30443
+# Where the ingress gateway's node ports are set.
+OPTIONS = REPOSITORY / "inventory" / "group_vars" / "all" / "cluster.yml"
 SECONDS_TO_START = 15.0
 
 
@@ -34,15 +34,28 @@ def container_name(settings: Settings) -> str:
     return f"roost-{settings.cluster}-edge"
 
 
+def node_port(scheme: str, options: str) -> int:
+    """The ingress gateway's port of every node, from the text of a file of options."""
+    name = f"istio_gateway_{scheme}_node_port"
+    found = re.search(rf"^{name}: *([0-9]+) *(#.*)?$", options, re.MULTILINE)
+    if not found:
+        raise EdgeError(
+            f"{OPTIONS.relative_to(REPOSITORY)}: expected a line `{name}: NUMBER`, which says "
+            "where the edge leads"
+        )
+    return int(found[1])
+
+
 def render(settings: Settings, addresses: Iterable[str], template: str | None = None) -> str:
     """Envoy's configuration for these nodes."""
     nodes = sorted(addresses, key=socket.inet_aton)
+    options = OPTIONS.read_text(encoding="utf-8")
     text = TEMPLATE.read_text(encoding="utf-8") if template is None else template
     return Template(text).substitute(
         http_port=settings.http_port,
         https_port=settings.https_port,
-        http_endpoints=_endpoints(nodes, HTTP_NODE_PORT),
-        https_endpoints=_endpoints(nodes, HTTPS_NODE_PORT),
+        http_endpoints=_endpoints(nodes, node_port("http", options)),
+        https_endpoints=_endpoints(nodes, node_port("https", options)),
     )
 
 

@@ -76,16 +76,22 @@ module Roost
       vm = data("host/vm.yml")
       node.vm.box = ENV.fetch("ROOST_BOX", vm.fetch("box"))
       node.vm.network "private_network", ip: machine.address
-      ports = machine.role == "control_plane" ? vm.fetch("node_ports") : {}
-      ports.each do |scheme, port|
-        node.vm.network "forwarded_port",
-                        guest: port, host: @settings.fetch("#{scheme}_port"), host_ip: "127.0.0.1"
-      end
+      forward_ports(node) if machine.role == "control_plane"
       node.vm.provider provider do |hypervisor|
         hypervisor.cpus = vm.fetch("cpus")
         hypervisor.memory = vm.fetch("memory").fetch(machine.role)
         hypervisor.name = "roost-#{name}-#{machine.name}" if provider == "virtualbox"
         hypervisor.default_prefix = "roost-#{name}-" if provider == "libvirt"
+      end
+    end
+
+    # 127.0.0.1 on the host → the ingress gateway's node ports.
+    def forward_ports(node)
+      options = data("inventory/group_vars/all/cluster.yml")
+      %w[http https].each do |scheme|
+        node.vm.network "forwarded_port",
+                        guest: options.fetch("istio_gateway_#{scheme}_node_port"),
+                        host: @settings.fetch("#{scheme}_port"), host_ip: "127.0.0.1"
       end
     end
 

@@ -25,6 +25,7 @@ URL = f"http://127.0.0.1:{SETTINGS['ROOST_HTTP_PORT']}"
 LABEL = f"label=roost.cluster={SETTINGS['ROOST_CLUSTER']}"
 HOSTS = ("control", "worker-1", "worker-2")
 CONFIDENCE = "verify_confidence=0.9999"
+OPTIONS = REPOSITORY / "tests" / "e2e" / "options.yml"
 
 
 def run(*words: str, **environment: str) -> Ran:
@@ -58,8 +59,8 @@ def kubectl(*arguments: str) -> Any:
 
 
 def make_up() -> Ran:
-    """`make up`, its measurement of the split failing by chance once in ten thousand runs."""
-    return run("make", "up", f"ARGS=-e {CONFIDENCE}")
+    """`make up` with options, its measurement failing by chance once in ten thousand runs."""
+    return run("make", "up", f"ARGS=-e {CONFIDENCE} -e @{OPTIONS}")
 
 
 @pytest.fixture(scope="session")

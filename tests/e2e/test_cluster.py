@@ -7,12 +7,17 @@ The tests stand in the order in which they run: up, measured, again, in a browse
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import ssl
 import stat
 import time
 from pathlib import Path
 
 import pytest
+import yaml
+from cryptography import x509
 from playwright.sync_api import expect, sync_playwright
 
 from samples.app.tests.drawing import CHROMIUM, DIGITS, FLAGS, draw
@@ -108,6 +113,42 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(cluster: Ran) -> None
     print(f"second make up {seconds:.0f} s, site.yml {site.split()[-1]} s")
     assert seconds < SECOND_UP_SECONDS
     assert float(site.split()[-1]) <= SECOND_SITE_SECONDS
+
+
+def test_options_reach_the_cluster(cluster: Ran) -> None:
+    """That it runs at all shows that images come from the bundle, around proxy and mirror."""
+    for node in kubectl("get", "nodes")["items"]:
+        assert node["status"]["capacity"]["pods"] == "60"
+        kept = memory(node["status"]["capacity"]) - memory(node["status"]["allocatable"])
+        assert kept >= 64 * 1024
+    flannel = kubectl("get", "configmap", "flannel", "--namespace=kube-flannel")["data"]
+    assert json.loads(flannel["net-conf.json"])["Backend"] == {"Type": "vxlan", "Port": 4789}
+    mesh = kubectl("get", "configmap", "istio", "--namespace=istio-system")["data"]["mesh"]
+    assert yaml.safe_load(mesh)["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
+    gateway = kubectl("get", "deployment", "istio-ingressgateway", "--namespace=istio-system")
+    annotations = gateway["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["example.org/team"] == "e2e"
+
+
+def memory(resources: dict[str, str]) -> int:
+    """In KiB."""
+    return int(resources["memory"].removesuffix("Ki"))
+
+
+def test_the_api_goes_by_its_extra_name(cluster: Ran) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with (
+        socket.create_connection(("192.168.58.100", 6443), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname="api.e2e.example") as secure,
+    ):
+        certificate = secure.getpeercert(binary_form=True)
+    assert certificate
+    names = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert "api.e2e.example" in names.value.get_values_for_type(x509.DNSName)
 
 
 def test_a_digit_drawn_in_a_browser_is_read(cluster: Ran) -> None:

@@ -15,13 +15,30 @@ CRI_SOCKET = "unix:///run/containerd/containerd.sock"
 
 
 def merged(ours: Any, theirs: Any) -> Any:
-    """A person's values over ours: dicts key by key, anything else replaced."""
+    """A person's values over ours: dicts key by key, lists of what has names entry by entry,
+    anything else replaced."""
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         result = dict(ours)
         for key, value in theirs.items():
             result[key] = merged(ours[key], value) if key in ours else value
         return result
+    if _named(ours) and _named(theirs):
+        present = {item["name"]: item for item in ours}
+        names = {item["name"] for item in theirs}
+        return [
+            *(item for item in ours if item["name"] not in names),
+            *(merged(present.get(item["name"], {}), item) for item in theirs),
+        ]
     return theirs
+
+
+def _named(value: Any) -> bool:
+    """Whether it is a list like that of extra arguments, gateways or variables."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, Mapping) and "name" in item for item in value)
+    )
 
 
 def node_registration(name: str, node_ip: str, ignored: list[str]) -> Document:
@@ -75,7 +92,7 @@ def control_plane_documents(values: Mapping[str, Any]) -> list[Document]:
     }
     proxy = {"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration"}
     return [
-        init,
+        merged(init, values["init_configuration"]),
         merged(cluster, values["cluster_configuration"]),
         merged(kubelet, values["kubelet_configuration"]),
         merged(proxy, values["kube_proxy_configuration"]),
@@ -84,7 +101,7 @@ def control_plane_documents(values: Mapping[str, Any]) -> list[Document]:
 
 def join_document(values: Mapping[str, Any]) -> Document:
     """The document for `kubeadm join` of a worker, but for the token."""
-    return {
+    join = {
         "apiVersion": API_VERSION,
         "kind": "JoinConfiguration",
         "nodeRegistration": node_registration(
@@ -92,6 +109,8 @@ def join_document(values: Mapping[str, Any]) -> Document:
         ),
         "discovery": {"bootstrapToken": {"apiServerEndpoint": values["endpoint"]}},
     }
+    document: Document = merged(join, values["join_configuration"])
+    return document
 
 
 def as_text(documents: list[Document]) -> str:

@@ -43,6 +43,17 @@ def test_the_edge_listens_on_loopback_and_knows_every_node() -> None:
         ]
 
 
+def test_it_leads_to_the_node_ports_that_are_set() -> None:
+    options = "istio_gateway_http_node_port: 31080\nistio_gateway_https_node_port: 31443  # TLS\n"
+    assert [edge.node_port(scheme, options) for scheme in ("http", "https")] == [31080, 31443]
+
+
+@pytest.mark.parametrize("options", ["", "istio_gateway_http_node_port: '{{ x }}'\n"])
+def test_a_node_port_that_it_can_not_read_is_named(options: str) -> None:
+    with pytest.raises(edge.EdgeError, match="cluster.yml: expected a line `istio_gateway_http"):
+        edge.node_port("http", options)
+
+
 def test_only_requests_that_were_never_sent_are_sent_again() -> None:
     config = yaml.safe_load(edge.render(LAB, ["10.7.0.100"]))
     [chain] = config["static_resources"]["listeners"][0]["filter_chains"]

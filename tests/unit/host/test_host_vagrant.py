@@ -46,9 +46,8 @@ def checkout(tmp_path: Path) -> Path:
 
 def copy(folder: Path) -> Path:
     root = folder / "checkout"
-    (root / "inventory").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "inventory", root / "inventory")
     shutil.copy(REPOSITORY / "Vagrantfile", root)
-    shutil.copy(REPOSITORY / "inventory" / "hosts.yml", root / "inventory")
     shutil.copytree(
         REPOSITORY / "host", root / "host", ignore=shutil.ignore_patterns("__pycache__")
     )

@@ -49,6 +49,17 @@ def test_a_persons_spec_is_merged_last() -> None:
     assert "defaultConfig" in spec["meshConfig"]
 
 
+def test_a_gateway_is_changed_by_its_name() -> None:
+    mine = {"name": "istio-ingressgateway", "k8s": {"hpaSpec": {"maxReplicas": 5}}}
+    more = {"components": {"ingressGateways": [mine]}, "values": {"pilot": {"env": {"A": "b"}}}}
+    spec = operator(values("stock", operator_spec=more))["spec"]
+    [gateway] = spec["components"]["ingressGateways"]
+    assert gateway["k8s"]["hpaSpec"] == {"maxReplicas": 5}
+    assert gateway["k8s"]["replicaCount"] == 2
+    assert spec["values"]["pilot"]["env"]["A"] == "b"
+    assert spec["values"]["pilot"]["env"]["PILOT_ENABLE_ALPN_FILTER"] == "false"
+
+
 def test_definitions_come_first_and_what_istiod_writes_is_left_out() -> None:
     def webhook(kind: str) -> dict[str, Any]:
         hook = {

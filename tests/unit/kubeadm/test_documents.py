@@ -30,6 +30,11 @@ VALUES: dict[str, Any] = {
     "service_cidr": "10.96.0.0/12",
     "extra_sans": ["api.example"],
     "ignored_preflight_errors": ["Swap"],
+    "init_configuration": {
+        "nodeRegistration": {"kubeletExtraArgs": [{"name": "v", "value": "2"}]},
+        "localAPIEndpoint": {"bindPort": 8443},
+    },
+    "join_configuration": {"nodeRegistration": {"imagePullPolicy": "Always"}},
     "cluster_configuration": {"networking": {"dnsDomain": "lab.example"}},
     "kubelet_configuration": {"failSwapOn": False},
     "kube_proxy_configuration": {"mode": "nftables"},
@@ -42,7 +47,7 @@ def documents() -> dict[str, dict[str, Any]]:
 
 def test_everything_is_bound_to_the_private_address() -> None:
     init = documents()["InitConfiguration"]
-    assert init["localAPIEndpoint"] == {"advertiseAddress": "192.168.56.100", "bindPort": 6443}
+    assert init["localAPIEndpoint"]["advertiseAddress"] == "192.168.56.100"
     assert {"name": "node-ip", "value": "192.168.56.100"} in init["nodeRegistration"][
         "kubeletExtraArgs"
     ]
@@ -63,6 +68,22 @@ def test_a_persons_values_win_key_by_key() -> None:
     assert found["KubeletConfiguration"]["failSwapOn"] is False
     assert found["KubeletConfiguration"]["cgroupDriver"] == "systemd"
     assert found["KubeProxyConfiguration"]["mode"] == "nftables"
+    assert found["InitConfiguration"]["localAPIEndpoint"]["bindPort"] == 8443
+    joined = join_document(VALUES)["nodeRegistration"]
+    assert (joined["imagePullPolicy"], joined["name"]) == ("Always", "control")
+
+
+def test_extra_arguments_come_beside_ours() -> None:
+    arguments = documents()["InitConfiguration"]["nodeRegistration"]["kubeletExtraArgs"]
+    assert arguments == [
+        {"name": "node-ip", "value": "192.168.56.100"},
+        {"name": "v", "value": "2"},
+    ]
+
+
+def test_the_api_listens_on_the_endpoints_port_unless_told_otherwise() -> None:
+    init = control_plane_documents({**VALUES, "init_configuration": {}})[0]
+    assert init["localAPIEndpoint"]["bindPort"] == 6443
 
 
 def test_the_api_certificate_names_the_endpoint_and_the_extra_names() -> None:
@@ -85,6 +106,13 @@ def test_a_join_document_holds_no_secret() -> None:
         ({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"b": 3, "c": 2}}),
         ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
         ({"a": {"b": 1}}, {"a": None}, {"a": None}),
+        (
+            [{"name": "a", "x": 1, "y": 1}, {"name": "b"}],
+            [{"name": "c"}, {"name": "a", "x": 2}],
+            [{"name": "b"}, {"name": "c"}, {"name": "a", "x": 2, "y": 1}],
+        ),
+        ([{"name": "a"}], [1], [1]),
+        ([{"name": "a"}], [], []),
     ],
 )
 def test_merged(ours: Any, theirs: Any, result: Any) -> None:

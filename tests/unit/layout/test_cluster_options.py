@@ -57,6 +57,12 @@ def test_defaults_are_the_inventorys() -> None:
     assert found == told
 
 
+def test_where_the_inventory_sets_a_roles_option_for_all_it_is_the_roles_default() -> None:
+    """It is set there because others read it as well."""
+    shared = {name: value for name, value in for_all().items() if name in ROLE_OPTIONS}
+    assert shared == {name: ROLE_OPTIONS[name]["default"] for name in shared}
+
+
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_is_typed_and_described(name: str) -> None:
     option = OPTIONS[name]

@@ -111,36 +111,3 @@ def test_playbooks_that_import_others_check_once(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "module calls executed: localhost 1\n" in done.stdout + "\n"
-
-
-def bundle_of(folder: Path, version: str) -> Path:
-    cache = folder / "cache"
-    cache.mkdir()
-    (cache / "bundle.lock").write_text(
-        f'{{"components": {{"kube-apiserver": {{"version": "{version}"}},'
-        '"istio-pilot": {"version": "1.31.0"}}}'
-    )
-    return cache
-
-
-@pytest.mark.parametrize(
-    ("pinned", "refused"),
-    [("v1.36.3", False), ("1.36.3", False), ("v1.37.2", True)],
-)
-def test_a_bundle_of_another_version_is_refused(pinned: str, refused: bool, tmp_path: Path) -> None:
-    """As in an installed collection, which takes the bundle as it is."""
-    shutil.copytree(REPOSITORY / "playbooks", tmp_path / "x" / "playbooks", symlinks=True)
-    shutil.copytree(REPOSITORY / "inventory", tmp_path / "x" / "inventory")
-    (tmp_path / "x" / "inventory" / "settings.roost.yml").unlink()
-    done = run_playbook(
-        tmp_path / "x" / "playbooks" / "start.yml",
-        *("--inventory=../inventory", "-e", f"kubernetes_version={pinned}"),
-        *("-e", "ansible_port=1", "-e", "ansible_host=127.0.0.1"),
-        ROOST_CACHE=str(bundle_of(tmp_path, "v1.36.3")),
-        ANSIBLE_CALLBACKS_ENABLED="roost.cluster.phases",
-    )
-    told = f"kubernetes_version: expected {pinned}, and the bundle holds v1.36.3"
-    assert (told in done.stdout) is refused
-    # Otherwise it goes on to machines, of which there are none.
-    assert ("no machine of the cluster answers" in done.stdout) is not refused
-    assert done.returncode == 2, done.stdout + done.stderr
