@@ -194,6 +194,13 @@ def test_without_a_bundle_the_playbooks_say_what_to_do(project: Project) -> None
     assert f"Expected {cache}/bundle.lock, found nothing there" in last
 
 
+def test_a_mistyped_variable_is_refused(project: Project) -> None:
+    done = project.run("playbook", "roost.cluster.cluster", "-e", "kubernetes_verion=v1.36.3")
+    assert done.returncode == 2, done.stdout + done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert "kubernetes_verion: unknown; did you mean kubernetes_version? (set with -e)" in last
+
+
 def test_what_the_documentation_shows_is_valid(project: Project) -> None:
     (play,) = re.findall(
         r"```yaml\n(.*?)```", (REPOSITORY / "docs/collection.md").read_text(), re.S
