@@ -69,8 +69,12 @@ def test_networks_are_those_of_the_cluster(variable: str) -> None:
 
 def test_ports_are_those_that_preflight_asks_for() -> None:
     variables = group_variables("cluster")
+    ends = {
+        name: str(variables[name]).rpartition(":")[2] for name in ("api_endpoint", "registry_port")
+    }
     asked = {
-        entry["port"]
+        # A template takes the port from another variable.
+        int(next((end for name, end in ends.items() if name in str(entry["port"])), entry["port"]))
         for kind in ("cluster", "control_plane")
         for entry in variables[f"preflight_ports_of_{kind}"]
     }
