@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: help setup bundle up down clean status verify image test test-full lint unit samples-test lock docs-images docs-roles
+.PHONY: help setup bundle up down clean status verify image test test-full lint unit samples-test lock changelog docs docs-images docs-roles
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -52,7 +52,7 @@ down: ## remove the cluster; the bundle and the node image stay
 clean: down ## remove the cluster, what tests have left, the bundle, the images and .venv
 	@if command -v docker >/dev/null; then tests/leftovers; fi
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m bundle clean; fi
-	rm -rf .venv .venv-samples .cache .ansible ".roost/$${ROOST_CLUSTER:-roost}"
+	rm -rf .venv .venv-docs .venv-samples .cache .ansible ".roost/$${ROOST_CLUSTER:-roost}"
 
 test: ## everything that CI runs
 	@tests/run
@@ -72,12 +72,22 @@ sanity: ## ansible-test sanity over the built collection
 samples-test: ## the samples' own tests, in an environment of their own
 	@tests/samples
 
+docs: ## build the site of the documentation, with a page for each role and plugin
+	@host/venv .venv-docs docs/requirements.txt
+	$(PYTHON) -m docs.website
+
 docs-images: ## draw docs/images from docs/diagrams again
 	@python3 docs/draw.py
 
 docs-roles: ## write the roles' READMEs and docs/options.md from the argument specs again
 	@$(PYTHON) docs/roles.py
 
+changelog: ## move the fragments in changelogs/fragments into CHANGELOG.md
+	@host/venv .venv-docs docs/requirements.txt
+	.venv-docs/bin/antsibull-changelog release --cummulative-release
+
 lock: ## write requirements.txt from requirements.in, with hashes
 	@$(PYTHON) -m uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \
 	  --no-emit-index-url -o requirements.txt requirements.in
+	$(PYTHON) -m uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \
+	  --no-emit-index-url -o docs/requirements.txt docs/requirements.in

@@ -134,20 +134,6 @@ start_docker() {
   exit 1
 }
 
-make_venv() {
-  local stamp=.venv/requirements.sha256
-  local wanted
-  wanted=$(sha256sum requirements.txt)
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
-  say "making .venv from requirements.txt (about a minute)"
-  # A half-made environment has no stamp, so the next run makes it again.
-  .venv/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv --clear .venv
-  rm -f "$stamp"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-    --only-binary :all: -r requirements.txt
-  printf '%s\n' "$wanted" >"$stamp"
-}
-
 # Why this machine can't be set up by this user; all reasons at once.
 refusals() {
   local wanted="$1"
@@ -176,7 +162,7 @@ main() {
   fi
   install_packages "$wanted"
   start_docker
-  make_venv
+  host/venv .venv requirements.txt
 }
 
 main

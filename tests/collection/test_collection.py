@@ -28,6 +28,7 @@ CONTENT = {
     "LICENSE",
     "MANIFEST.json",
     "README.md",
+    "changelogs",
     "docs",
     "inventory",
     "meta",

@@ -24,7 +24,7 @@ MAKE = re.compile(r"(?:^|[\s`])make\s+([a-z][a-z-]*)\b")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 
 # What a run makes, so that a fresh clone doesn't have it.
-MADE = {".kube", ".roost", ".vagrant", ".venv", ".venv-samples", ".cache"}
+MADE = {".kube", ".roost", ".vagrant", ".venv", ".venv-docs", ".venv-samples", ".cache"}
 PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*/?")
 ENDING = re.compile(r"\.(?:cfg|d2|in|j2|json|md|mjs|mod|png|py|rb|sh|sum|toml|txt|ya?ml)$")
 # Stands for something that the reader chooses, as in roles/NAME/.

@@ -82,7 +82,11 @@ def test_paths_exist(document: Path) -> None:
     assert missing == set()
 
 
-@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.parent != SAMPLES])
+@pytest.mark.parametrize(
+    "document",
+    # antsibull-changelog writes a line for each change.
+    [path for path in DOCUMENTS if path.parent != SAMPLES and path.name != "CHANGELOG.md"],
+)
 def test_prose_lines_are_short(document: Path) -> None:
     prose = docs_markdown.FENCE.sub("", document.read_text()).splitlines()
     assert [line for line in prose if len(line) > 100 and not line.startswith("|")] == []
