@@ -64,7 +64,7 @@ lint: ## every linter
 	@tests/lint
 
 unit: ## the tests of pure code
-	@$(PYTHON) -m pytest -q tests/unit
+	@$(PYTHON) -m pytest -q -n auto tests/unit
 
 sanity: ## ansible-test sanity over the built collection
 	@tests/sanity/run

@@ -137,7 +137,7 @@ class Rehearsal:
                 FailureTest(differences, (count,)),
                 LatencyTest(self.edges, ratios, (count,)),
             )
-            for _ in range(SERVICES)
+            for _service in range(SERVICES)
         ]
 
     def _observe(
@@ -176,10 +176,10 @@ class Rehearsal:
             judged += zip(pair, margins, strict=True)
         found = [(Bounds.of(test, self.goals), test.neutral, margin) for test, margin in judged]
         roll_back = np.any([b.worse(neutral, margin) for b, neutral, margin in found], axis=0)
-        within = np.all([b.within(margin) for b, _, margin in found], axis=0)
+        within = np.all([b.within(margin) for b, _neutral, margin in found], axis=0)
         return _Claims(
-            worse=np.any([b.lower >= neutral for b, neutral, _ in found], axis=0),
-            within=np.all([b.upper <= margin for b, _, margin in found], axis=0),
+            worse=np.any([b.lower >= neutral for b, neutral, _margin in found], axis=0),
+            within=np.all([b.upper <= margin for b, _neutral, margin in found], axis=0),
             roll_back=roll_back,
             advance=within & ~roll_back,
         )
