@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: help setup bundle up down clean status verify image test test-full lint unit samples-test lock changelog docs docs-images docs-roles
+.PHONY: help setup bundle bundle-export bundle-import up down clean status verify image test test-full lint unit samples-test lock changelog docs docs-images docs-roles
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -41,6 +41,15 @@ image: ## add one's own image: IMAGE=registry.example/team/app:v1 FROM=docker|re
 	@test -n "$(IMAGE)" -a -n "$(FROM)" || { echo 'make image: expected IMAGE=NAME:TAG FROM=docker or FROM=registry, or FROM=archive FILE=app.tar' >&2; exit 2; }
 	$(PYTHON) -m bundle image '$(IMAGE)' --from '$(FROM)' $(if $(FILE),--file '$(FILE)')
 	if $(PYTHON) host/nodes.py status --quiet; then ansible-playbook playbooks/registry.yml; fi
+
+bundle-export: ## write the bundle to a file, for a machine without internet: FILE=bundle.tar
+	@test -n "$(FILE)" || { echo 'make bundle-export: expected FILE=bundle.tar' >&2; exit 2; }
+	$(PYTHON) -m bundle export '$(FILE)'
+
+bundle-import: ## take the bundle from such a file: FILE=bundle.tar
+	@test -n "$(FILE)" || { echo 'make bundle-import: expected FILE=bundle.tar' >&2; exit 2; }
+	host/setup.sh --import
+	$(PYTHON) -m bundle import '$(FILE)'
 
 down: ## remove the cluster; the bundle and the node image stay
 	@eval "$$(python3 host/settings.py exports)"

@@ -7,8 +7,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 
-from bundle import contents, images
+from bundle import archive, contents, images
 from bundle.cache import Cache, Lock
 from bundle.errors import BundleError
 from bundle.fill import fill
@@ -47,6 +48,26 @@ def _image(arguments: argparse.Namespace) -> int:
     origin = ORIGINS[arguments.origin].format(ref=arguments.ref, file=arguments.file)
     entry = contents.add_image(Cache(), arguments.ref, origin)
     print(f"{arguments.ref}@{entry['digest']}  {entry['size'] / 1e6:.1f} MB")
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    told = archive.export(Cache(), arguments.file)
+    size = arguments.file.stat().st_size
+    print(f"bundle: {len(told.components)} components, {size / 1e6:.0f} MB, in {arguments.file}")
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    cache = Cache()
+    told = archive.take(cache, arguments.file)
+    print(f"bundle: {len(told.components)} components are in {cache.root}")
+    missing = contents.status(cache)[1]
+    if missing:
+        print(
+            f"bundle: {missing} components of this checkout are not among them, for it has other "
+            "versions; `make bundle` fetches or builds these"
+        )
     return 0
 
 
@@ -103,6 +124,14 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--file", help="the archive's path")
     command.set_defaults(do=_image)
 
+    command = commands.add_parser("export", help="write the bundle to a file, for another machine")
+    command.add_argument("file", type=Path, help="the file; one that is there is replaced")
+    command.set_defaults(do=_export)
+
+    command = commands.add_parser("import", help="take the bundle from a file of `export`")
+    command.add_argument("file", type=Path, help="the file")
+    command.set_defaults(do=_import)
+
     command = commands.add_parser("docker-load", help="have an image of the bundle in Docker")
     command.add_argument("name", help="the component, as in `node`")
     command.set_defaults(do=_docker_load)
@@ -124,7 +153,7 @@ def main() -> int:
         print(f"bundle: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        what = error.filename or "the system"
+        what = error.filename or Cache().root
         print(
             f"bundle: {what}: {error.strerror or error}; put it right, then run the same again; "
             "what is finished is kept",

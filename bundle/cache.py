@@ -44,7 +44,7 @@ class Cache:
         """Remove what is ours; a folder that holds anything else stays."""
         for name in ("store", "sources", "downloads", "bin", "work", "docker", "logs"):
             shutil.rmtree(self.root / name, ignore_errors=True)
-        for name in ("bundle.lock", "fill.lock", "docker.lock"):
+        for name in ("bundle.lock", "fill.lock", "docker.lock", "unpack.lock"):
             (self.root / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.root.rmdir()

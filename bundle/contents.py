@@ -7,10 +7,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import tempfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from bundle import images
 from bundle.backend import BACKENDS, BUILD, VARIABLE
@@ -77,19 +76,18 @@ def executable(cache: Cache, name: str) -> Path:
         raise BundleError(f"{name}: is an image; only files can be run on the controller")
     target: Path = cache.root / "bin" / entry["sha256"][:16] / name
     if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as out:
-            try:
+        with cache.exclusive("unpack", "another process is unpacking a file"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f"{name}.tmp")
+            with temporary.open("wb") as out:
                 _unpack(cache, name, entry, out)
-            except BaseException:
-                Path(out.name).unlink()
-                raise
-        Path(out.name).chmod(0o755)
-        Path(out.name).replace(target)
+            temporary.chmod(0o755)
+            temporary.replace(target)
     return target
 
 
-def _unpack(cache: Cache, name: str, entry: dict[str, Any], out: Any) -> None:
+def _unpack(cache: Cache, name: str, entry: dict[str, Any], out: IO[bytes]) -> None:
+    """Write a file's content; an error unless it is what the lock says."""
     digest = hashlib.sha256()
     try:
         with gzip.open(cache.store.blob_path(entry["blob"])) as blob:

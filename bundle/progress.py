@@ -1,6 +1,6 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Shows what is being built: live lines on a terminal, plain lines elsewhere."""
+"""Shows what is being done: live lines on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
 
 DETAIL_WIDTH = 60
 
@@ -69,5 +77,46 @@ class Board:
             self._console.print(
                 f"[{self._done}/{self._total}] {name}  {seconds:.0f} s",
                 markup=False,
+                highlight=False,
+            )
+
+
+class Bytes:
+    """How many bytes of a known number have been handled: a bar, or a line for each quarter."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._console = Console()
+        self._live = self._console.is_terminal
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(40),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=self._console,
+            disable=not self._live,
+        )
+        self._task = self._progress.add_task(what, total=total)
+
+    def __enter__(self) -> Bytes:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def add(self, count: int) -> None:
+        before, self._done = self._done, self._done + count
+        self._progress.advance(self._task, count)
+        if not self._live and 4 * before // self._total != 4 * self._done // self._total:
+            self._console.print(
+                f"{self._what}: {self._done / 1e6:.1f} of {self._total / 1e6:.1f} MB",
                 highlight=False,
             )

@@ -33,6 +33,7 @@ EMPTY_CONFIG_TYPE = "application/vnd.oci.empty.v1+json"
 FILE_TYPE = "application/vnd.roost.file.v1+gzip"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 CHUNK = 1 << 20
+LINK_PREFIX = ".link."  # of one that is being written
 
 
 def _unpack(source: Path, media_type: str, target: Path) -> int:
@@ -246,6 +247,8 @@ class Store:
     def tidy(self) -> None:
         """Remove what runs that were killed have left."""
         shutil.rmtree(self.base / "incoming", ignore_errors=True)
+        for path in (self.base / "repositories").rglob(f"{LINK_PREFIX}*"):
+            path.unlink()
 
     def link(self, repository: str, tag: str, digest: str) -> None:
         """Make `repository:tag` name a manifest; the tag's own link is written last."""
@@ -261,6 +264,6 @@ class Store:
     @staticmethod
     def _write_link(folder: Path, digest: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".link.{os.getpid()}"
+        temporary = folder / f"{LINK_PREFIX}{os.getpid()}"
         temporary.write_text(digest)
         temporary.replace(folder / "link")

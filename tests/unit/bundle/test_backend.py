@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 
 import pytest
@@ -64,6 +66,17 @@ def test_a_silent_site_costs_no_more_than_the_limit(official: Site) -> None:
     began = time.monotonic()
     assert backend.ask(backend.OFFICIAL, 0.3) == "gave no answer within 0.3 s"
     assert time.monotonic() - began < 1
+
+
+def test_the_limit_holds_for_the_look_up_of_the_name(
+    official: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_given, **_named: done.wait(5) and [])
+    began = time.monotonic()
+    assert backend.ask(backend.OFFICIAL, 0.2) == "gave no answer within 0.2 s"
+    assert time.monotonic() - began < 1
+    done.set()
 
 
 def test_another_word_is_refused() -> None:

@@ -1,0 +1,5 @@
+module roost.internal/tool
+
+go 1.26
+
+tool roost.internal/tool
