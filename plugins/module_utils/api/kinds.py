@@ -61,6 +61,7 @@ KINDS: Mapping[str, Kind] = {
     "DestinationRule": Kind(_ISTIO, "destinationrules"),
     "VirtualService": Kind(_ISTIO, "virtualservices"),
     "Gateway": Kind(_ISTIO, "gateways"),
+    "EnvoyFilter": Kind("/apis/networking.istio.io/v1alpha3", "envoyfilters"),
     "PeerAuthentication": Kind(_ISTIO_SECURITY, "peerauthentications"),
 }
 

@@ -78,6 +78,13 @@ def drawn(routes: list[Route], rule: str, host: str) -> dict[str, int] | None:
     return None
 
 
+def beside(routes: list[Route], rule: str, host: str) -> list[str]:
+    """The names of all rules, in order, for the hosts for which a rule draws the versions of a
+    service. A rule with several matches is one route for each."""
+    hosts = next((r.hosts for r in routes if r.name == rule and _versions(r, host)), None)
+    return list(dict.fromkeys(route.name for route in routes if route.hosts == hosts))
+
+
 def pinned(routes: list[Route], host: str) -> str | None:
     """The version that a call to a service's name goes to; None if no version is named."""
     for route in routes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.release import names
+from ansible_collections.roost.cluster.plugins.module_utils.release import entry_rules, names
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 
@@ -32,7 +32,8 @@ def subsets(release: Release, versions: Iterable[str], context: Context) -> Wait
     versions = list(versions)
 
     def clusters(service: str) -> dict[str, int]:
-        return dict.fromkeys(_clusters(release, service, versions, context), 1)
+        subsets = [name for version in versions for name in release.subsets(service, version)]
+        return dict.fromkeys(_clusters(release, service, subsets, context), 1)
 
     return {
         "gateway_clusters": clusters(release.entry.name),
@@ -60,12 +61,22 @@ def pins(
 
 
 def weights(release: Release, shares: dict[str, int], context: Context) -> Wait:
-    """Every gateway pod draws with these weights."""
+    """Every gateway pod draws with these weights, and has the release's other rules before that."""
+    return _weights(release, shares, entry_rules.rule_names(release, context), context)
+
+
+def held(release: Release, version: str, context: Context) -> Wait:
+    """Every gateway pod sends everything to one version."""
+    return _weights(release, {version: 100}, [names.DRAW_RULE], context)
+
+
+def _weights(release: Release, shares: dict[str, int], rules: list[str], context: Context) -> Wait:
     return {
         "weights": {
             "host": names.host_of(release.entry.name, release.namespace, context),
             # Istio leaves destinations of weight 0 out of what proxies get.
             "versions": {version: weight for version, weight in shares.items() if weight},
+            "rules": rules,
         }
     }
 
@@ -111,17 +122,18 @@ def _called(release: Release) -> list[str]:
 
 
 def _clusters(
-    release: Release, service: str, versions: Iterable[str], context: Context
+    release: Release, service: str, subsets: Iterable[str], context: Context
 ) -> list[str]:
     host = names.host_of(service, release.namespace, context)
     port = release.services[service].port
-    return [names.envoy_cluster(port, version, host) for version in versions]
+    return [names.envoy_cluster(port, subset, host) for subset in subsets]
 
 
 def _all_clusters(release: Release, versions: Iterable[str], context: Context) -> list[str]:
-    versions = list(versions)
-    return [
-        cluster
-        for service in release.services
-        for cluster in _clusters(release, service, versions, context)
-    ]
+    """Under every name that a version may have had; what proxies don't know is idle and gone."""
+    versions, found = list(versions), []
+    for service in release.services.values():
+        endings = ("", *names.RESERVED_ENDINGS) if service.entry else ("",)
+        subsets = [version + ending for version in versions for ending in endings]
+        found += _clusters(release, service.name, subsets, context)
+    return found

@@ -150,6 +150,17 @@ def image_of(deployment: Block) -> str:
     return str(container["image"])
 
 
+def targets_of(route: Block | None, host: str) -> set[str]:
+    """The subsets of a service that some rule of a route leads to, copies of requests included."""
+    found = set()
+    for rule in ((route or {}).get("spec") or {}).get("http") or []:
+        for item in [*(rule.get("route") or []), *(rule.get("mirrors") or [])]:
+            destination = item.get("destination") or {}
+            if destination.get("host") == host and item.get("weight") != 0:
+                found.add(str(destination.get("subset")))
+    return found
+
+
 def subsets_of(inventory: Inventory, service: str, namespace: str) -> list[str]:
     rule = inventory.get(f"DestinationRule {namespace}/{service}")
     subsets = ((rule or {}).get("spec") or {}).get("subsets") or []

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.release import names
 from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import Settings
 
 DEFAULT_REPLICAS = 2
@@ -18,6 +19,17 @@ DEFAULT_RESOURCES: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
+class Retries:
+    """How a caller's proxy tries again when a service fails it."""
+
+    attempts: int
+    # What counts as a failure, in Envoy's words. By default only what the service can't have seen.
+    on: tuple[str, ...] = ("connect-failure", "refused-stream")
+    # Longest time for each attempt; None is the time for the whole request.
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class Service:
     name: str
     port: int
@@ -26,12 +38,39 @@ class Service:
     health_path: str = DEFAULT_HEALTH_PATH
     env: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: DEFAULT_RESOURCES)
+    # Longest time for a request, all attempts together; None is no limit.
+    timeout_seconds: float | None = None
+    # None is what Istio does by itself.
+    retries: Retries | None = None
 
 
 @dataclass(frozen=True)
 class Canary:
     version: str
     weight: int
+
+
+@dataclass(frozen=True)
+class Override:
+    """A header by which a request asks for a version, whatever is drawn."""
+
+    header: str
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A version that gets copies of requests. Nobody sees its answers."""
+
+    version: str
+    percent: int = 100
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """Of each gateway pod. What exceeds it is answered with 429."""
+
+    requests_per_second: int
+    burst: int
 
 
 @dataclass(frozen=True)
@@ -91,6 +130,10 @@ class Release:
     drain: Drain = field(default_factory=Drain)
     rollout: Settings = field(default_factory=Settings)
     notify: Notify | None = None
+    sticky: bool = False
+    override: Override | None = None
+    mirror: Mirror | None = None
+    rate_limit: RateLimit | None = None
     # What follows comes from the cluster and is never in the file.
     progress: Progress | None = None
     # Rollouts that were rolled back, the last one last: their cookies lead to stable and expire.
@@ -105,13 +148,24 @@ class Release:
     @property
     def deployed(self) -> tuple[str, ...]:
         """The versions that have pods. A version that is only listed waits for its turn."""
-        return (self.stable,) if self.canary is None else (self.stable, self.canary.version)
+        shadow = (self.mirror.version,) if self.mirror else ()
+        return (*self.weights, *shadow)
 
     @property
     def weights(self) -> dict[str, int]:
         if self.canary is None:
             return {self.stable: 100}
         return {self.stable: 100 - self.canary.weight, self.canary.version: self.canary.weight}
+
+    def subsets(self, service: str, version: str) -> tuple[str, ...]:
+        """The names under which proxies know a version of a service."""
+        found = [version]
+        if self.services[service].entry:
+            if self.override and version in self.weights:
+                found.append(names.override_subset(version))
+            if self.mirror and version == self.mirror.version:
+                found.append(names.mirror_subset(version))
+        return tuple(found)
 
     def replicas(self, service: str, version: str) -> int:
         return self.scaled.get((service, version), self.services[service].replicas)
@@ -124,8 +178,16 @@ class Release:
             del block[name]
         block["hosts"] = list(self.hosts)
         block["rollout"] = self.rollout.as_block()
-        if self.canary is None:
-            del block["canary"]
         for service in block["services"].values():
             del service["name"]
-        return block
+            service |= {"retries": _listed(service["retries"])}
+        return _given(block) | {"services": {k: _given(v) for k, v in block["services"].items()}}
+
+
+def _listed(retries: dict[str, Any] | None) -> dict[str, Any] | None:
+    return retries and _given(retries | {"on": list(retries["on"])})
+
+
+def _given(block: dict[str, Any]) -> dict[str, Any]:
+    """Without the keys that a file would leave out."""
+    return {key: value for key, value in block.items() if value is not None}

@@ -22,11 +22,19 @@ RECORD_WORDING = {
 # The image reference as a person wrote it; the pods run its digest.
 IMAGE_ANNOTATION = "roost.cluster/image"
 
+# On what a drill injects: the version that it is about.
+DRILL_LABEL = "roost.cluster/drill"
+
 PART_OF = "app.kubernetes.io/part-of"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 # The name of the HTTP rule that draws the version. Envoy's route carries the same name.
 DRAW_RULE = "weights"
+# Subsets of the entry service beside the versions' own: the same pods under another name, so that
+# proxies count apart what was not drawn.
+OVERRIDE_ENDING, MIRROR_ENDING = "-override", "-mirror"
+RESERVED_ENDINGS = (OVERRIDE_ENDING, MIRROR_ENDING)
+
 # The sidecar's container, and the gateway's.
 PROXY = "istio-proxy"
 
@@ -65,6 +73,38 @@ def gateway_name(release: str) -> str:
 def entry_route_name(release: str) -> str:
     """The VirtualService that is bound to the gateway; those on the mesh bear a service's name."""
     return f"{release}-gateway"
+
+
+def cookie_name(release: str) -> str:
+    """Says in which rollout a browser was drawn, and what was drawn for it."""
+    return f"roost-{release}"
+
+
+def override_subset(version: str) -> str:
+    """Gets the requests that ask for a version by a header."""
+    return version + OVERRIDE_ENDING
+
+
+def mirror_subset(version: str) -> str:
+    """Gets the copies of requests."""
+    return version + MIRROR_ENDING
+
+
+def version_of(subset: str) -> str:
+    for ending in RESERVED_ENDINGS:
+        if subset.endswith(ending):
+            return subset[: -len(ending)]
+    return subset
+
+
+def is_drawn(subset: str) -> bool:
+    """Whether requests come to a subset by the weights, so that they count for a verdict."""
+    return version_of(subset) == subset
+
+
+def rate_limit_name(release: str) -> str:
+    """The EnvoyFilter beside the gateway, and the filter that it adds there."""
+    return f"roost-{release}-rate-limit"
 
 
 def host_of(service: str, namespace: str, context: Context) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
-from ansible_collections.roost.cluster.plugins.module_utils.release import routing, workloads
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    envoy_filters,
+    routing,
+    workloads,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 
@@ -22,13 +26,17 @@ def derive(release: Release, context: Context, record: Block | None = None) -> l
         objects += [
             workloads.service_account(release, service),
             workloads.kube_service(release, service),
-            routing.destination_rule(release, service.name, versions, context),
+            routing.destination_rule(
+                release, service.name, subsets(release, service.name), context
+            ),
             routing.service_route(release, service.name, versions, release.stable, context),
         ]
     objects += [
         routing.gateway(release, context),
-        routing.entry_route(release, list(release.weights.items()), context, dumps(record)),
+        routing.entry_route(release, context, dumps(record)),
     ]
+    if release.rate_limit:
+        objects.append(envoy_filters.rate_limit(release, release.rate_limit, context))
     for service in release.services.values():
         for version in versions:
             objects += [
@@ -36,6 +44,11 @@ def derive(release: Release, context: Context, record: Block | None = None) -> l
                 workloads.deployment(release, service, version),
             ]
     return objects
+
+
+def subsets(release: Release, service: str) -> list[str]:
+    """Every name under which proxies know a version of a service."""
+    return [name for version in release.deployed for name in release.subsets(service, version)]
 
 
 def dumps(record: Block | None) -> str | None:

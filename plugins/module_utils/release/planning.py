@@ -14,6 +14,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import (
     expect,
     live,
     objects,
+    progress,
     resolving,
     spec,
     stages,
@@ -87,7 +88,7 @@ def accept(block: Any, digests: Mapping[str, str] | None) -> Block:
 def plan(file: Block, client: Client, context: Context) -> Plan:
     """From an accepted block and the cluster to the steps between them. Changes nothing."""
     name, namespace = file["name"], file["namespace"]
-    found = survey.inventory(client, name, namespace)
+    found = survey.inventory(client, name, namespace, context.gateway_namespace)
     record = live.record_of(live.entry_route(found, name, namespace))
     merged = three_way.merge(file, record, live.live_of(found, name, namespace))
     if merged.problems:
@@ -95,11 +96,13 @@ def plan(file: Block, client: Client, context: Context) -> Plan:
     release, problems = spec.read(merged.block)
     if release is None:
         raise Rejected([_after_merge(problem) for problem in problems])
-    release = replace(
-        release,
-        scaled=merged.scaled,
-        progress=merged.course.progress,
-        ended=merged.course.ended,
+    release = progress.begun(
+        replace(
+            release,
+            scaled=merged.scaled,
+            progress=merged.course.progress,
+            ended=merged.course.ended,
+        )
     )
     wanted = objects.derive(release, context)
     problems = survey.neighbours(client, release) + survey.foreign(client, wanted, found)

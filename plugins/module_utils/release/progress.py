@@ -5,12 +5,18 @@ cookies mean depends on it, and no file knows it."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.release.model import Canary, Progress
+from ansible_collections.roost.cluster.plugins.module_utils.release.model import (
+    Canary,
+    Progress,
+    Release,
+)
 
 ANNOTATION = "roost.cluster/progress"
 EXPECTED = (
@@ -50,6 +56,18 @@ class Course:
         if before and canary and before.version == canary.version:
             return Course(self.progress.at(canary.weight), self.ended)
         return self.promoted() if before and before.version == stable else self.rolled_back()
+
+
+def begun(release: Release) -> Release:
+    """Cookies need a rollout to name, also where a file gives a canary its weight."""
+    if not release.sticky or not release.canary or release.progress:
+        return release
+    # The same on every run, until it is on the cluster; another one once it has ended.
+    pairs = {version: dict(release.versions[version]) for version in release.weights}
+    told = json.dumps([release.name, release.namespace, pairs, release.ended], sort_keys=True)
+    digest = hashlib.sha256(told.encode()).digest()
+    rollout = base64.b32encode(digest).decode().lower()[:8]
+    return replace(release, progress=Progress(rollout, (release.canary.weight,)))
 
 
 def dumps(course: Course) -> str | None:

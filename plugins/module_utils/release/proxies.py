@@ -58,12 +58,16 @@ def _called_clusters(
 
 
 def _weights(expected: Mapping[str, Any], pod: Block, routes: list[envoy.Route]) -> list[str]:
-    drawn = envoy.drawn(routes, names.DRAW_RULE, expected["host"])
+    host, versions = expected["host"], expected["versions"]
+    drawn = envoy.drawn(routes, names.DRAW_RULE, host)
     # A single version stands there with whatever weight: it gets everything.
-    if drawn is not None and (drawn == expected["versions"] or _sole(drawn, expected["versions"])):
-        return []
-    found = "no such rule" if drawn is None else _shares(drawn)
-    return [f"draws {expected['host']}: {found}, expected {_shares(expected['versions'])}"]
+    if drawn is None or (drawn != versions and not _sole(drawn, versions)):
+        found = "no such rule" if drawn is None else _shares(drawn)
+        return [f"draws {host}: {found}, expected {_shares(versions)}"]
+    rules = envoy.beside(routes, names.DRAW_RULE, host)
+    if rules != expected["rules"]:
+        return [f"has the rules {', '.join(rules)}, expected {', '.join(expected['rules'])}"]
+    return []
 
 
 def _sole(one: Mapping[str, int], other: Mapping[str, int]) -> bool:

@@ -2,11 +2,17 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
-from ansible_collections.roost.cluster.plugins.module_utils.release import names, progress
-from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    entry_rules,
+    hops,
+    names,
+    progress,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.model import Canary, Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 
 _NETWORKING = "networking.istio.io/v1"
@@ -41,9 +47,9 @@ def peer_authentication(release: Release) -> Block:
 
 
 def destination_rule(
-    release: Release, service: str, versions: Iterable[str], context: Context
+    release: Release, service: str, subsets: Iterable[str], context: Context
 ) -> Block:
-    """The versions of a service as subsets.
+    """The versions of a service as subsets, some under a second name.
 
     There is no outlier detection, on neither version: on the canary it could eject the only pod,
     and on the stable one alone it would hide failures that the canary shows, so that the two can't
@@ -62,7 +68,8 @@ def destination_rule(
                 "connectionPool": {"tcp": {"connectTimeout": "2s"}},
             },
             "subsets": [
-                {"name": version, "labels": {"version": version}} for version in sorted(versions)
+                {"name": subset, "labels": {"version": names.version_of(subset)}}
+                for subset in sorted(subsets)
             ],
         },
     }
@@ -77,17 +84,20 @@ def service_route(
     as well (Istio refuses the host `*` there), and without a rule of its own a call from the mesh
     would be spread over the pods of all versions, past the weights.
     """
+    patience = hops.patience(release, service)
     rules = [
         {
             "name": f"from-{version}",
             "match": [{"sourceLabels": {names.PART_OF: release.name, "version": version}}],
-            "route": [{"destination": _destination(release, service, version, context)}],
+            "route": [{"destination": hops.destination(release, service, version, context)}],
+            **patience,
         }
         for version in sorted(versions)
     ]
     default = {
         "name": "from-others",
-        "route": [{"destination": _destination(release, service, stable, context)}],
+        "route": [{"destination": hops.destination(release, service, stable, context)}],
+        **patience,
     }
     return {
         "apiVersion": _NETWORKING,
@@ -101,25 +111,34 @@ def service_route(
     }
 
 
-def entry_route(
-    release: Release,
-    weights: Sequence[tuple[str, int]],
-    context: Context,
-    record: str | None = None,
-) -> Block:
-    """The one place where the version is drawn: bound to the gateway, stable first.
-
-    `record` is the release block that the weights come from. A route that only holds the place
-    until its pods are ready has none: were a run killed there, the next one must not take the
-    weights for somebody's choice.
-    """
-    entry = release.entry.name
-    metadata = _metadata(release, names.entry_route_name(release.name))
+def entry_route(release: Release, context: Context, record: str | None = None) -> Block:
+    """The one place where the version is drawn: bound to the gateway, stable first. `record` is
+    the release block that the weights come from."""
     notes = {
         names.RECORD_ANNOTATION: record,
         progress.ANNOTATION: progress.dumps(progress.Course(release.progress, release.ended)),
     }
     annotations = {name: text for name, text in notes.items() if text is not None}
+    return _gateway_route(release, context, annotations)
+
+
+def holding_route(release: Release, holder: str, context: Context) -> Block:
+    """Holds the place of the other until its pods are ready: one version has all of the weight.
+
+    It has no record: were a run killed here, the next one must not take the weights for somebody's
+    choice.
+    """
+    plain = replace(release, sticky=False, override=None, mirror=None)
+    if holder not in release.weights:
+        plain = replace(plain, stable=holder, canary=None)
+    elif release.canary:
+        version = release.canary.version
+        plain = replace(plain, canary=Canary(version, 100 if version == holder else 0))
+    return _gateway_route(plain, context, {})
+
+
+def _gateway_route(release: Release, context: Context, annotations: dict[str, str]) -> Block:
+    metadata = _metadata(release, names.entry_route_name(release.name))
     if annotations:
         metadata["annotations"] = annotations
     return {
@@ -129,25 +148,9 @@ def entry_route(
         "spec": {
             "hosts": list(release.hosts),
             "gateways": [f"{release.namespace}/{names.gateway_name(release.name)}"],
-            "http": [
-                {
-                    "name": names.DRAW_RULE,
-                    "route": [
-                        {
-                            "destination": _destination(release, entry, version, context),
-                            "weight": weight,
-                        }
-                        for version, weight in weights
-                    ],
-                }
-            ],
+            "http": entry_rules.rules(release, context),
         },
     }
-
-
-def _destination(release: Release, service: str, version: str, context: Context) -> Block:
-    # No port: a service has one, and a rule that names it would be wrong while it is changed.
-    return {"host": names.host_of(service, release.namespace, context), "subset": version}
 
 
 def _metadata(release: Release, name: str) -> Block:

@@ -8,10 +8,9 @@ from typing import Any
 from ansible_collections.roost.cluster.plugins.module_utils.release import images, names
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import (
     Canary,
-    Drain,
+    Mirror,
     Release,
     Service,
-    Verify,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.problems import (
     MISSING,
@@ -19,15 +18,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.problems imp
     Problem,
     join,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_settings import (
-    Settings,
-    settings_of,
-)
-from ansible_collections.roost.cluster.plugins.module_utils.release.spec_options import notify_of
-from ansible_collections.roost.cluster.plugins.module_utils.release.spec_parts import (
-    hosts_of,
-    service_of,
-)
+from ansible_collections.roost.cluster.plugins.module_utils.release.spec_options import OPTIONS
+from ansible_collections.roost.cluster.plugins.module_utils.release.spec_parts import service_of
 
 RELEASE_KEYS = (
     "name",
@@ -36,16 +28,10 @@ RELEASE_KEYS = (
     "canary",
     "versions",
     "services",
-    "verify",
-    "hosts",
-    "drain",
-    "rollout",
-    "notify",
+    *OPTIONS,
 )
 _REQUIRED = ("name", "namespace", "stable", "versions", "services")
 _RESERVED_NAMESPACES = ("default", "istio-system")
-# Subsets with this ending are made beside the versions' own.
-_RESERVED_ENDING = "-override"
 
 
 def check(block: object) -> list[Problem]:
@@ -67,29 +53,13 @@ def read(block: object) -> tuple[Release | None, list[Problem]]:
     versions = _versions(checker, top, list(top.get("services") or ()))
     stable = checker.label("stable", top["stable"]) if "stable" in top else None
     canary = _canary(checker, top.get("canary")) if "canary" in top else None
-    verify = _verify(checker, top.get("verify")) if "verify" in top else Verify()
-    hosts = hosts_of(checker, top["hosts"]) if "hosts" in top else ("*",)
-    drain = _drain(checker, top.get("drain")) if "drain" in top else Drain()
-    rollout = settings_of(checker, "rollout", top.get("rollout", {}))
-    notify = notify_of(checker, top["notify"]) if "notify" in top else None
+    options = {key: option(checker, top[key]) for key, option in OPTIONS.items() if key in top}
     _pair(checker, stable, canary, top.get("versions"))
+    _shadow(checker, options.get("mirror"), stable, canary, top.get("versions"))
     _names(checker, services, versions, name)
     if checker.problems or name is None or namespace is None or stable is None:
         return None, checker.problems
-    release = Release(
-        name,
-        namespace,
-        stable,
-        canary,
-        versions,
-        services,
-        verify,
-        hosts,
-        drain,
-        rollout or Settings(),
-        notify,
-    )
-    return release, []
+    return Release(name, namespace, stable, canary, versions, services, **options), []
 
 
 def _namespace(checker: Checker, top: Mapping[str, Any]) -> str | None:
@@ -139,8 +109,9 @@ def _versions(
     versions = {}
     for version, pair in block.items():
         path = join("versions", version)
-        if checker.label(path, version) and version.endswith(_RESERVED_ENDING):
-            checker.add(path, version, f"a name that doesn't end in {_RESERVED_ENDING}")
+        if checker.label(path, version) and not names.is_drawn(version):
+            endings = " or ".join(names.RESERVED_ENDINGS)
+            checker.add(path, version, f"a name that doesn't end in {endings}")
         found = checker.mapping(path, pair, "a mapping with an image for each service")
         if isinstance(pair, Mapping):
             checker.keys(path, found, services)
@@ -168,40 +139,6 @@ def _canary(checker: Checker, value: object) -> Canary | None:
     return None if version is None or weight is None else Canary(version, weight)
 
 
-def _verify(checker: Checker, value: object) -> Verify:
-    keys = ("path", "app_header", "model_header")
-    block = checker.mapping("verify", value, "a mapping {path, app_header, model_header}")
-    if isinstance(value, Mapping):
-        checker.keys("verify", block, keys, ("path",))
-    path = checker.text("verify.path", block["path"]) if "path" in block else None
-    if path and not path.startswith("/"):
-        checker.add("verify.path", path, "a path that begins with /")
-    headers = {}
-    for key in keys[1:]:
-        headers[key] = checker.text(f"verify.{key}", block[key]) if key in block else None
-    # One's own path without headers means: read the versions from the proxies' counters.
-    return Verify(path or "/", headers["app_header"], headers["model_header"])
-
-
-def _drain(checker: Checker, value: object) -> Drain:
-    keys = ("pre_stop_seconds", "grace_seconds")
-    block = checker.mapping("drain", value, "a mapping {pre_stop_seconds, grace_seconds}")
-    checker.keys("drain", block, keys)
-    seconds = {
-        key: checker.integer(join("drain", key), block[key], 1, 3600)
-        for key in keys
-        if key in block
-    }
-    drain = Drain(**{key: number for key, number in seconds.items() if number is not None})
-    if drain.grace_seconds <= drain.pre_stop_seconds:
-        checker.add(
-            "drain.grace_seconds",
-            drain.grace_seconds,
-            f"more than drain.pre_stop_seconds ({drain.pre_stop_seconds}) and the longest request",
-        )
-    return drain
-
-
 def _pair(checker: Checker, stable: str | None, canary: Canary | None, versions: object) -> None:
     """Stable and canary are two listed versions that differ in at least one image."""
     if not isinstance(versions, Mapping):
@@ -216,6 +153,28 @@ def _pair(checker: Checker, stable: str | None, canary: Canary | None, versions:
         checker.add("canary.version", stable, "another version than stable")
     elif same_images(versions.get(stable), versions.get(canary.version)):
         checker.problems.append(same_images_problem(stable, canary.version))
+
+
+def _shadow(
+    checker: Checker,
+    mirror: Mirror | None,
+    stable: str | None,
+    canary: Canary | None,
+    versions: object,
+) -> None:
+    """Copies go to a listed version that no user is sent to."""
+    if mirror is None or not isinstance(versions, Mapping):
+        return
+    if mirror.version not in versions:
+        known = ", ".join(map(str, versions))
+        checker.add("mirror.version", mirror.version, f"one of the versions {known}")
+    elif mirror.version in (stable, canary.version if canary else None):
+        checker.add(
+            "mirror.version",
+            mirror.version,
+            "another version than stable and canary",
+            "what copies do to a version that users have can't be told from what users do",
+        )
 
 
 def same_images(one: object, other: object) -> bool:

@@ -13,13 +13,24 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.model import
     Service,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Checker, join
+from ansible_collections.roost.cluster.plugins.module_utils.release.spec_hops import (
+    retries_of,
+    timeout_of,
+)
 
-_SERVICE_KEYS = ("port", "replicas", "entry", "health_path", "env", "resources")
+_SERVICE_KEYS = (
+    "port",
+    "replicas",
+    "entry",
+    "health_path",
+    "env",
+    "resources",
+    "timeout_seconds",
+    "retries",
+)
 # Services are still DNS-1035 labels in Kubernetes, and become names of environment variables.
 _SERVICE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HOST_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-_HOST_NAME = re.compile(rf"\*|(?:\*\.)?{_HOST_LABEL}(?:\.{_HOST_LABEL})*")
 _QUANTITY = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>m|k|Ki|M|Mi|G|Gi|T|Ti)?")
 _UNITS = {
     "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
@@ -50,9 +61,14 @@ def service_of(checker: Checker, path: str, name: str, value: object) -> Service
         checker.add(join(path, "health_path"), health, "a path that begins with /")
     env = _env(checker, join(path, "env"), block.get("env", {}))
     resources = _resources(checker, join(path, "resources"), block.get("resources", {}))
+    timeout = retries = None
+    if "timeout_seconds" in block:
+        timeout = timeout_of(checker, join(path, "timeout_seconds"), block["timeout_seconds"])
+    if "retries" in block:
+        retries = retries_of(checker, join(path, "retries"), block["retries"], timeout)
     if port is None or replicas is None or entry is None or health is None:
         return None
-    return Service(name, port, replicas, entry, health, env, resources)
+    return Service(name, port, replicas, entry, health, env, resources, timeout, retries)
 
 
 def _port(checker: Checker, path: str, value: object) -> int | None:
@@ -122,13 +138,3 @@ def number(quantity: str) -> float:
     if match is None:
         raise ValueError(f"{quantity!r} is no Kubernetes quantity")
     return float(match["number"]) * _UNITS.get(match["unit"] or "", 1.0)
-
-
-def hosts_of(checker: Checker, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value:
-        checker.add("hosts", value, "a list of host names, or ['*'] for any")
-        return ()
-    for index, host in enumerate(value):
-        if not isinstance(host, str) or not _HOST_NAME.fullmatch(host):
-            checker.add(f"hosts[{index}]", host, "a host name, with at most a leading '*.'")
-    return tuple(str(host) for host in value)

@@ -34,6 +34,7 @@ _REMOVAL_ORDER = (
     "Service",
     "ServiceAccount",
     "PeerAuthentication",
+    "EnvoyFilter",
 )
 
 
@@ -54,7 +55,7 @@ def build(
 ) -> list[Stage]:
     """All stages, whether or not there is anything to change in them; see `settle`."""
     final = {object_key(item): item for item in objects.derive(release, context, record)}
-    change = Transition(release, inventory, context, objects.dumps(record), final)
+    change = Transition(release, inventory, context, final)
     if not change.running:
         opening = [_install(change)]
     else:
@@ -98,10 +99,10 @@ def _prepare(change: Transition) -> Stage:
             rules = change.rules(service)
             items.append(routing.service_route(release, service, rules, change.anchor, context))
             wait |= expect.pins(release, change.all_rules(), change.anchor, context)
-    items += change.of_kind("Gateway")
+    items += change.of_kind("Gateway", "EnvoyFilter")
     if change.live_route is None:
         items.append(change.holding_route())
-        wait |= expect.weights(release, {change.anchor: 100}, context)
+        wait |= expect.held(release, change.anchor, context)
     return Stage(
         "prepare",
         "names and rules; a route to the stable version stands before any canary pod",
@@ -147,7 +148,7 @@ def _pins(change: Transition) -> Stage:
 
 def _weights(change: Transition) -> Stage:
     release, context = change.release, change.context
-    route = routing.entry_route(release, list(release.weights.items()), context, change.record)
+    route = change.final_route()
     if change.live_route is not None:
         # A weight that is moved while this run waits for pods must not be overwritten: with the
         # version that was read, the API refuses the change instead.
@@ -196,11 +197,14 @@ def _drop_subsets(change: Transition) -> Stage:
     if change.leaving:
         before = expect.pins(release, expect.final_rules(release), release.stable, context)
         wait = expect.without(release, change.leaving, context)
+    if change.surplus_subsets():
+        # A rule that led to the subset is gone everywhere.
+        before |= expect.weights(release, release.weights, context)
     return Stage(
         "subsets without the old version",
         f"no route leads to {_listed(change.leaving)} any more",
         [
-            routing.destination_rule(release, service, release.deployed, context)
+            change.final[f"DestinationRule {release.namespace}/{service}"]
             for service in release.services
         ],
         before=before,

@@ -28,6 +28,7 @@ _OWNED_KINDS = (
     "VirtualService",
     "Gateway",
     "PeerAuthentication",
+    "EnvoyFilter",
 )
 
 
@@ -56,15 +57,25 @@ class NoCluster:
         raise Refused(404, "there is no cluster")
 
 
-def inventory(client: Client, release: str, namespace: str) -> dict[str, Block]:
-    """Every object that carries the labels of the release, by its key."""
+def inventory(
+    client: Client, release: str, namespace: str, gateway_namespace: str
+) -> dict[str, Block]:
+    """Every object that carries the labels of the release, by its key. What a drill injects is
+    none of it: it would be taken away in the middle."""
     selector = names.release_selector(release)
 
     def of_kind(kind: str) -> list[Block]:
-        return client.list(kind, namespace, selector)
+        # What concerns the gateway's pods stands beside them.
+        place = gateway_namespace if kind == "EnvoyFilter" else namespace
+        return client.list(kind, place, selector)
 
     lists = in_parallel(of_kind, _OWNED_KINDS)
-    return {object_key(item): item for items in lists for item in items}
+    return {
+        object_key(item): item
+        for items in lists
+        for item in items
+        if names.DRILL_LABEL not in item["metadata"]["labels"]
+    }
 
 
 def neighbours(client: Client, release: Release) -> list[Problem]:

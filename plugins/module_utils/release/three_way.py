@@ -61,6 +61,13 @@ def merge(file: Block, record: Block | None, live: Live | None) -> Merged:
     else:
         _steered(merged, file, record, live)
     canary = _as_canary(merged.block.get("canary"))
+    mirror = merged.block.get("mirror")
+    if mirror and mirror["version"] in (merged.block["stable"], _version(canary)):
+        del merged.block["mirror"]
+        merged.notes.append(
+            f"no copies go to {mirror['version']}, for users have it now; take `mirror` out of the "
+            "file, or name another version"
+        )
     merged.course = live.course.follow(live.canary, merged.block["stable"], canary)
     return merged
 

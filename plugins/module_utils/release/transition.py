@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 
-from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
-from ansible_collections.roost.cluster.plugins.module_utils.release import live, names, routing
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, object_key
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    live,
+    names,
+    objects,
+    routing,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.release.live import Inventory
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
@@ -19,7 +25,6 @@ class Transition:
     release: Release
     inventory: Inventory
     context: Context
-    record: str | None
     final: dict[str, Block]
 
     @property
@@ -27,7 +32,7 @@ class Transition:
         """Versions that have pods or subsets, and shall have none."""
         found = {version for _service, version in map(live.workload_of, self.running)}
         for service in self.release.services:
-            found |= set(self._known(service))
+            found |= set(map(names.version_of, self._known(service)))
         return sorted(found - set(self.release.deployed))
 
     @property
@@ -44,12 +49,20 @@ class Transition:
         return running[0]
 
     def subsets(self, service: str) -> list[str]:
-        """The wanted versions, and those leaving ones that are still known."""
-        return self._and_leaving("DestinationRule", service, self._known(service))
+        """The wanted subsets, and those that some proxy may still send requests to."""
+        wanted = objects.subsets(self.release, service)
+        kept = {*self._known(service), *live.targets_of(self.live_route, self._host(service))}
+        if not self.is_live("DestinationRule", service):
+            # An object that is missing is put back whole, for the pods that are still there.
+            kept |= set(self.leaving)
+        return [*wanted, *sorted(kept - set(wanted))]
 
     def rules(self, service: str) -> list[str]:
+        """The versions whose callers have a rule, or shall have one."""
         known = live.rules_of(self.inventory, service, self.release.namespace)
-        return self._and_leaving("VirtualService", service, known)
+        missing = not self.is_live("VirtualService", service)
+        kept = [version for version in self.leaving if missing or version in known]
+        return [*self.release.deployed, *kept]
 
     def all_rules(self) -> dict[str, Iterable[str]]:
         return {service: self.rules(service) for service in self.release.services}
@@ -57,11 +70,8 @@ class Transition:
     def _known(self, service: str) -> list[str]:
         return live.subsets_of(self.inventory, service, self.release.namespace)
 
-    def _and_leaving(self, kind: str, service: str, known: list[str]) -> list[str]:
-        # An object that is missing is put back whole, for the pods that are still there.
-        missing = not self.is_live(kind, service)
-        kept = [version for version in self.leaving if missing or version in known]
-        return [*self.release.deployed, *kept]
+    def _host(self, service: str) -> str:
+        return names.host_of(service, self.release.namespace, self.context)
 
     def of_kind(self, *kinds: str) -> list[Block]:
         return [item for item in self.final.values() if item["kind"] in kinds]
@@ -73,15 +83,24 @@ class Transition:
     def live_route(self) -> Block | None:
         return live.entry_route(self.inventory, self.release.name, self.release.namespace)
 
+    def final_route(self) -> Block:
+        name = names.entry_route_name(self.release.name)
+        return deepcopy(self.final[f"VirtualService {self.release.namespace}/{name}"])
+
     def holding_route(self) -> Block:
         """All weight on one version with pods; the final route at once where that is the same."""
-        release = self.release
-        wanted = list(release.weights.items())
-        held = [(self.anchor, 100)]
-        if self.anchor in release.weights:
-            held = [(version, 100 * (version == self.anchor)) for version, _weight in wanted]
-        record = self.record if held == wanted else None
-        return routing.entry_route(release, held, self.context, record)
+        held = routing.holding_route(self.release, self.anchor, self.context)
+        final = self.final[object_key(held)]
+        return final if final["spec"] == held["spec"] else held
+
+    def surplus_subsets(self) -> bool:
+        """Whether some version loses a name that it is known by, and stays."""
+        return any(
+            names.version_of(subset) in self.release.deployed
+            and subset not in objects.subsets(self.release, service)
+            for service in self.release.services
+            for subset in self._known(service)
+        )
 
     def newly_known(self) -> list[str]:
         """Versions that at least one service has no subset for yet."""
@@ -92,13 +111,18 @@ class Transition:
         ]
 
     def rising(self) -> list[str]:
-        """Versions that will get more traffic than they have. Only these must be ready first:
-        taking weight away from pods that don't work must not wait until they do."""
-        release = self.release
-        entry = names.host_of(release.entry.name, release.namespace, self.context)
+        """Versions that will get more traffic than they have, or traffic of another kind. Only
+        these must be ready first: taking weight away from pods that don't work must not wait until
+        they do."""
+        entry = self._host(self.release.entry.name)
         now: dict[str, int] = {}
         if self.live_route is not None and live.entry_host(self.live_route) == entry:
             now = dict(live.weights_of(self.live_route))
+        final = routing.entry_route(self.release, self.context)
+        reached = live.targets_of(final, entry) - live.targets_of(self.live_route, entry)
+        newly = set(map(names.version_of, reached))
         return [
-            version for version, weight in release.weights.items() if weight > now.get(version, 0)
+            version
+            for version in self.release.deployed
+            if version in newly or self.release.weights.get(version, 0) > now.get(version, 0)
         ]

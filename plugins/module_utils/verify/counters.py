@@ -13,7 +13,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
     name_of,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.api.parallel import in_parallel
-from ansible_collections.roost.cluster.plugins.module_utils.release.names import PROXY
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import PROXY, is_drawn
 from ansible_collections.roost.cluster.plugins.module_utils.verify import envoy_stats
 from ansible_collections.roost.cluster.plugins.module_utils.verify.envoy_stats import (
     Cluster,
@@ -110,7 +110,9 @@ class CounterEvidence:
 
 
 def evidence(gateways: Difference, apps: Difference, wanted: Target) -> CounterEvidence:
-    at_gateway = gateways.merged(wanted.entry.name, wanted.namespace)
+    subsets = gateways.merged(wanted.entry.name, wanted.namespace)
+    # What a header asked for, and copies of requests, were not drawn.
+    at_gateway = {subset: counts for subset, counts in subsets.items() if is_drawn(subset)}
     pairs: dict[str, dict[str, int]] = {}
     for version, clusters in sorted(apps.by_version.items()):
         for service in wanted.others:

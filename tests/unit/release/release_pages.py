@@ -21,7 +21,8 @@ def clusters(world: World, proxy: Pod) -> str:
         for subset in rule["spec"]["subsets"]:
             name = names.envoy_cluster(_port(world, host), subset["name"], host)
             lines.append(f"{name}::default_priority::max_connections::4294967295")
-            for index, pod in enumerate(world.endpoints(host, subset["name"])):
+            version = subset["labels"]["version"]
+            for index, pod in enumerate(world.endpoints(host, version)):
                 active = _under_way(world, pod) if proxy.is_gateway else 0
                 lines.append(f"{name}::10.244.0.{index}:8080::rq_active::{active}")
                 lines.append(f"{name}::10.244.0.{index}:8080::health_flags::healthy")

@@ -84,4 +84,6 @@ def service_of(host: str) -> str:
 def matches(rule: Block, pod: Pod) -> bool:
     if "match" not in rule:
         return True
-    return any(match["sourceLabels"].items() <= pod.labels.items() for match in rule["match"])
+    return any(
+        match.get("sourceLabels", {}).items() <= pod.labels.items() for match in rule["match"]
+    )

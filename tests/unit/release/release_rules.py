@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ansible_collections.roost.cluster.plugins.module_utils.release import names
 from release_pods import FINISHES, Block, Pod, matches, on_mesh, service_of
 
 if TYPE_CHECKING:
@@ -38,14 +39,18 @@ def _routes_stand_before_pods(world: World) -> Iterator[str]:
 
 
 def _drawn(route: Block) -> Iterator[tuple[str, str, int]]:
-    for item in route["spec"]["http"][-1]["route"]:
-        yield item["destination"]["host"], item["destination"]["subset"], item.get("weight", 100)
+    """Host, subset and weight: what is drawn, what a header or a cookie asks for, and copies."""
+    for rule in route["spec"]["http"]:
+        for item in [*rule["route"], *rule.get("mirrors", [])]:
+            to = item["destination"]
+            yield to["host"], to["subset"], item.get("weight", 100)
 
 
 def _requests_of(world: World, gateway: Pod) -> Iterator[str]:
     """Every request that the gateway could send now."""
     for route in gateway.of("VirtualService"):
-        for host, version, weight in [] if on_mesh(route) else _drawn(route):
+        for host, subset, weight in [] if on_mesh(route) else _drawn(route):
+            version = names.version_of(subset)
             # Until the first install is done, the version that has all of the weight is awaited.
             promised = world.serving or version not in _held(world)
             if not weight or not promised:
@@ -53,8 +58,8 @@ def _requests_of(world: World, gateway: Pod) -> Iterator[str]:
             world.sent[version] = world.now
             if not world.endpoints(host, version):
                 yield f"weight on {version} without ready pods"
-            if not gateway.knows(host, version):
-                yield f"{gateway.name} sends to {version}, whose subset it doesn't have"
+            if not gateway.knows(host, subset):
+                yield f"{gateway.name} sends to {subset}, whose subset it doesn't have"
 
 
 def _held(world: World) -> list[str]:
@@ -87,7 +92,8 @@ def _subsets_of(world: World, pod: Pod) -> Iterator[str]:
     for rule in pod.of("DestinationRule"):
         service = service_of(rule["spec"]["host"])
         for subset in rule["spec"]["subsets"]:
-            if f"Deployment {_namespace(rule)}/{service}-{subset['name']}" not in world.store:
+            version = subset["labels"]["version"]
+            if f"Deployment {_namespace(rule)}/{service}-{version}" not in world.store:
                 yield f"{pod.name} knows {subset['name']} of {service}, whose pods were removed"
 
 

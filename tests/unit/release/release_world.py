@@ -61,7 +61,8 @@ class World:
 
     def dry_run(self, item: Block) -> Block:
         namespace = item["metadata"].get("namespace")
-        if namespace and f"Namespace {namespace}" not in self.store:
+        known = ("Namespace istio-system", *self.store)
+        if namespace and f"Namespace {namespace}" not in known:
             raise Refused(404, f"namespaces {namespace} not found")
         return self._result(item)
 

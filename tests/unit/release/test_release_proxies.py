@@ -124,8 +124,9 @@ def test_an_empty_proxy() -> None:
 
 
 # What a condition finds missing. The key, what it expects, the proxy's page, what is missing.
-WEIGHTS = {"host": APP, "versions": {"v1": 90, "v2": 10}}
-EQUAL = {"host": APP, "versions": {"v1": 50, "v2": 50}}
+WEIGHTS = {"host": APP, "versions": {"v1": 90, "v2": 10}, "rules": ["weights"]}
+EQUAL = {**WEIGHTS, "versions": {"v1": 50, "v2": 50}}
+OVERRIDE = {**WEIGHTS, "rules": ["override-v2", "weights"]}
 PINS = {"model-service": {"host": MODEL, "by_version": {"v1": "v1", "v2": "v2"}, "default": "v1"}}
 
 
@@ -144,6 +145,7 @@ PINS = {"model-service": {"host": MODEL, "by_version": {"v1": "v1", "v2": "v2"},
         ("weights", EQUAL, GATEWAY, "v1 90%, v2 10%, expected v1 50%, v2 50%"),
         ("weights", {**WEIGHTS, "versions": {"v1": 100}}, GATEWAY, "expected v1 100%"),
         ("weights", WEIGHTS, SIDECAR, "no such rule"),
+        ("weights", OVERRIDE, GATEWAY, "has the rules weights, expected override-v2, weights"),
         ("pins", PINS, SIDECAR, ""),
         ("pins", PINS, GATEWAY, "sends calls to model-service to any version, not v2"),
         ("pins", {"app": {**PINS["model-service"], "host": APP}}, SIDECAR, ""),

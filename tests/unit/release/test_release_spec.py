@@ -58,10 +58,6 @@ def test_the_sample_is_accepted() -> None:
         ("verify/paths", "/", "verify.paths", "app_header, model_header, path"),
         ("drain/preStop", 3, "drain.preStop", "grace_seconds, pre_stop_seconds"),
         ("versions/v1/ap", tag("app", "v1"), "versions.v1.ap", "app, model-service"),
-        # Options of rollouts, which don't exist yet.
-        ("sticky", True, "sticky", "one of the keys"),
-        ("mirror", {}, "mirror", "one of the keys"),
-        ("services/app/retries", 2, "services.app.retries", "one of the keys"),
         # Entry.
         ("services/app/entry", False, "services", "exactly one service with `entry: true`"),
         ("services/model-service/entry", True, "services", "exactly one service with"),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -30,6 +31,12 @@ V2_AT_100 = {"canary": {"version": "v2", "weight": 100}}
 SWAPPED = {"stable": "v2", "canary": {"version": "v1", "weight": 10}}
 ONLY_V2 = {"stable": "v2", "canary": None}
 V3_AT_20 = {"canary": {"version": "v3", "weight": 20}}
+EVERYTHING = {
+    "sticky": True,
+    "override": {"header": "x-release"},
+    "mirror": {"version": "v3"},
+    "rate_limit": {"requests_per_second": 50},
+}
 OTHER_TEMPLATE = {
     "services": {
         "app": {"port": 8080, "entry": True, "env": {"A": "b"}},
@@ -48,6 +55,14 @@ MOVES = {
     "replace the stable version at once": (ONLY_V1, ONLY_V2),
     "replace the canary": (V2_AT_50, V3_AT_20),
     "another template": (V2_AT_50, OTHER_TEMPLATE),
+    "all options on": (V2_AT_10, EVERYTHING),
+    "all options off": (EVERYTHING, V2_AT_10),
+    "add a canary with all options": ({**EVERYTHING, **ONLY_V1}, EVERYTHING),
+    "raise with all options": (EVERYTHING, {**EVERYTHING, **V2_AT_50}),
+    "remove with all options": (EVERYTHING, {**EVERYTHING, **ONLY_V1}),
+    "remove canary and options": (EVERYTHING, ONLY_V1),
+    "promote with all options": (EVERYTHING, {**EVERYTHING, **ONLY_V2}),
+    "the shadow becomes the canary": (EVERYTHING, {**V3_AT_20, "sticky": True}),
 }
 
 
@@ -84,9 +99,11 @@ def start_of(move: str, seed: int) -> World:
 
 def settled(world: World, **changes: Any) -> None:
     """The world is as the block says, and a further run finds nothing to do."""
+    course = live.course_of(world.store["VirtualService digits/digits-gateway"])
+    final = replace(release(**changes), progress=course.progress, ended=course.ended)
     wanted = {
         key: item
-        for item in objects.derive(release(**changes), CONTEXT, resolved(**changes))
+        for item in objects.derive(final, CONTEXT, resolved(**changes))
         for key in [f"{item['kind']} {item['metadata']['name']}"]
     }
     found = {f"{item['kind']} {item['metadata']['name']}": item for item in world.store.values()}
@@ -212,6 +229,8 @@ def test_no_rule_is_taken_away_before_every_gateway_has_the_weights() -> None:
     assert gate.stage.wait["weights"]["versions"] == {"v1": 100}
     assert gate.stage.wait["idle"]["clusters"] == [
         "outbound|8080|v2|app.digits.svc.cluster.local",
+        "outbound|8080|v2-override|app.digits.svc.cluster.local",
+        "outbound|8080|v2-mirror|app.digits.svc.cluster.local",
         "outbound|8080|v2|model-service.digits.svc.cluster.local",
     ]
 
