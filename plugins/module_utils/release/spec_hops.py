@@ -23,9 +23,9 @@ _LONGEST = 3600
 
 def timeout_of(checker: Checker, path: str, value: object) -> float | None:
     """Seconds, or None with a problem."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and 0.01 <= value <= _LONGEST:  # type: ignore[operator]
-        return float(value)  # type: ignore[arg-type]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if 0.01 <= value <= _LONGEST:
+            return float(value)
     hint = "write it without quotes" if isinstance(value, str) else ""
     checker.add(path, value, f"seconds, a number from 0.01 to {_LONGEST}", hint)
     return None
