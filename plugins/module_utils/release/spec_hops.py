@@ -23,9 +23,9 @@ _LONGEST = 3600
 
 def timeout_of(checker: Checker, path: str, value: object) -> float | None:
     """Seconds, or None with a problem."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if 0.01 <= value <= _LONGEST:
-            return float(value)
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
+    if 0.01 <= number <= _LONGEST:
+        return float(number)
     hint = "write it without quotes" if isinstance(value, str) else ""
     checker.add(path, value, f"seconds, a number from 0.01 to {_LONGEST}", hint)
     return None
