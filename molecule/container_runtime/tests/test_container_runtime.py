@@ -97,10 +97,18 @@ def test_what_the_bundle_lacks_is_asked_of_nobody_else(
     assert {host: counts["ok"] for host, counts in ran.recap.items()} == dict.fromkeys(addresses, 1)
 
 
+def test_no_registry_has_rules_of_its_own(host: Any) -> None:
+    """By default: mirrors of single registries and proxies are for whoever sets them."""
+    assert host.check_output("ls /etc/containerd/certs.d") == "_default"
+    environment = host.file("/etc/roost/containerd.env").content_string
+    assert "PROXY" not in environment
+
+
 def test_nobody_but_root_can_change_it(host: Any) -> None:
     wanted = {
         "/etc/containerd/config.toml": "root root 644",
         "/etc/containerd/certs.d/_default/hosts.toml": "root root 644",
+        "/etc/roost/containerd.env": "root root 600",
         "/etc/systemd/system/containerd.service": "root root 644",
         "/usr/local/bin/containerd": "root root 755",
         "/usr/local/sbin/runc": "root root 755",

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-ENDPOINT = re.compile(r"[^\s:/]+:(?P<port>[0-9]{1,5})")
+ENDPOINT = re.compile(r"(?P<host>[^\s:/]+):(?P<port>[0-9]{1,5})")
 NODE_PORTS = ("istio_gateway_http_node_port", "istio_gateway_https_node_port")
 
 
@@ -38,6 +39,15 @@ def _endpoint(endpoint: str) -> Iterator[str]:
     match = ENDPOINT.fullmatch(endpoint)
     if not match or not 0 < int(match["port"]) < 65536:
         yield f"api_endpoint: expected ADDRESS:PORT, as in 192.168.56.100:6443, found {endpoint!r}"
+        return
+    try:
+        socket.getaddrinfo(match["host"], match["port"])
+    except OSError as error:
+        yield (
+            f"api_endpoint: {match['host']} is unknown on this machine ({error}), which has to ask "
+            "the API by that name; add it to your DNS or to /etc/hosts here, and for the machines "
+            "to your DNS or to extra_hosts"
+        )
 
 
 def _ports(options: Mapping[str, Any], edge: Mapping[str, int]) -> Iterator[str]:

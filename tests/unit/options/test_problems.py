@@ -28,7 +28,7 @@ def told(edge: dict[str, int] | None = None, **changed: Any) -> list[str]:
     [
         {},
         {"kubernetes_version": "1.36.3"},
-        {"api_endpoint": "api.example.org:443"},
+        {"api_endpoint": "localhost:443"},
         {"istio_gateway_http_node_port": "30080"},
     ],
 )
@@ -48,6 +48,12 @@ def test_another_version_than_the_bundles_is_refused_with_what_to_do() -> None:
 def test_an_endpoint_needs_address_and_port(endpoint: str) -> None:
     [told_] = told(api_endpoint=endpoint)
     assert f"expected ADDRESS:PORT, as in 192.168.56.100:6443, found {endpoint!r}" in told_
+
+
+def test_an_endpoints_name_has_to_be_known_here() -> None:
+    [told_] = told(api_endpoint="api.invalid:6443")
+    assert told_.startswith("api_endpoint: api.invalid is unknown on this machine (")
+    assert "extra_hosts" in told_
 
 
 def test_a_node_port_that_the_edge_does_not_lead_to_is_refused() -> None:

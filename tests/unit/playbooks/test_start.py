@@ -37,7 +37,7 @@ def start(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     "options",
     [
         (),
-        ("-e", "kubernetes_version=1.36.3", "-e", "api_endpoint=api.example.org:443"),
+        ("-e", "kubernetes_version=1.36.3", "-e", "api_endpoint=localhost:443"),
         ("-e", "istio_gateway_http_node_port=31080"),
     ],
 )
