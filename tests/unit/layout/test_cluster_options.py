@@ -91,6 +91,21 @@ def test_what_playbooks_set_comes_from_the_cluster_or_from_the_inventory_itself(
     assert fixed == {}
 
 
+def first_task(playbook: Path) -> dict[str, Any]:
+    """Of a playbook, or of the one that it imports first."""
+    play = yaml.safe_load(playbook.read_text())[0]
+    if "ansible.builtin.import_playbook" in play:
+        return first_task(playbook.parent / play["ansible.builtin.import_playbook"])
+    task: dict[str, Any] = (play.get("pre_tasks") or play["tasks"])[0]
+    return task
+
+
+@pytest.mark.parametrize("playbook", REPOSITORY.glob("playbooks/*.yml"), ids=lambda path: path.stem)
+def test_a_playbook_looks_at_variables_before_all_else(playbook: Path) -> None:
+    task = first_task(playbook)
+    assert task.get("ansible.builtin.import_tasks") == "tasks/check_variables.yml"
+
+
 def test_playbooks_set_only_options() -> None:
     assert roles.passed().keys() - ROLE_OPTIONS.keys() == set()
 

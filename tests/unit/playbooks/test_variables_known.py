@@ -81,6 +81,11 @@ def test_all_mistakes_are_told_with_where_they_are(tmp_path: Path) -> None:
     assert "node_exporter_version: begins like an option of the role node" in done.stderr
 
 
+def test_a_value_of_the_wrong_type_is_enough(tmp_path: Path) -> None:
+    done = run(tmp_path, "mesh", "-e", "istio_gateway_replicas=two")
+    assert "'two'\" cannot be converted to an int (set with -e)" in last_words(done)
+
+
 def test_without_mistakes_it_goes_on(tmp_path: Path) -> None:
     done = run(
         tmp_path,
