@@ -103,9 +103,14 @@ class Seen:
     def misfits(self, options: Mapping[str, Spec]) -> list[tuple[str, str]]:
         """What is wrong with values, each with where that is."""
         found: dict[tuple[str, str], list[str]] = {}
+        # Hosts of a group share its values: each is looked at once.
+        told: dict[tuple[str, int], list[str]] = {}
         for host, variables in self._raw.items():
             for name in options.keys() & variables.keys():
-                for text in self._misfits(host, name, options[name]):
+                value = (name, id(variables[name]))
+                if value not in told:
+                    told[value] = self._misfits(host, name, options[name])
+                for text in told[value]:
                     found.setdefault((name, text), []).append(host)
         return [(text, self._where(name, hosts)) for (name, text), hosts in sorted(found.items())]
 

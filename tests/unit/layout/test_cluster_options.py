@@ -100,7 +100,9 @@ def first_task(playbook: Path) -> dict[str, Any]:
     return task
 
 
-@pytest.mark.parametrize("playbook", REPOSITORY.glob("playbooks/*.yml"), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "playbook", sorted(REPOSITORY.glob("playbooks/*.yml")), ids=lambda path: path.stem
+)
 def test_a_playbook_looks_at_variables_before_all_else(playbook: Path) -> None:
     task = first_task(playbook)
     assert task.get("ansible.builtin.import_tasks") == "tasks/check_variables.yml"
