@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: help setup bundle bundle-export bundle-import up down clean status verify image test test-full lint unit samples-test lock changelog docs docs-images docs-roles
+.PHONY: help setup bundle bundle-export bundle-import bump up down clean status verify image test test-full lint unit samples-test lock changelog docs docs-images docs-roles
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -29,6 +29,9 @@ setup: ## system packages, Docker Engine, .venv, the bundle and the node image
 bundle: ## fill the bundle: fetch what is missing, or build it; BUNDLE_SOURCE=fetch|build
 	@host/setup.sh
 	$(PYTHON) -m bundle fill
+
+bump: ## raise the bundle's versions to newer releases, and show the diff; ARGS=--check only looks
+	@$(PYTHON) -m bundle bump $(ARGS)
 
 verify: ## measure what the running cluster promises
 	@ansible-playbook playbooks/verify.yml

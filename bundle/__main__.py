@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from bundle import archive, contents, images
+from bundle.bump import bump
 from bundle.cache import Cache, Lock
 from bundle.errors import BundleError
 from bundle.fill import fill
@@ -82,6 +83,10 @@ def _path(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _bump(arguments: argparse.Namespace) -> int:
+    return bump(arguments.names, arguments.check)
+
+
 def _clean(arguments: argparse.Namespace) -> int:
     cache = Cache()
     if cache.lock_file.exists():
@@ -139,6 +144,13 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("path", help="unpack a file of the bundle and print its path")
     command.add_argument("name", help="the component, as in `istioctl`")
     command.set_defaults(do=_path)
+
+    command = commands.add_parser(
+        "bump", help="look for newer releases, and raise the versions in the list"
+    )
+    command.add_argument("names", nargs="*", help="sources (default: all)")
+    command.add_argument("--check", action="store_true", help="only say what there is")
+    command.set_defaults(do=_bump)
 
     command = commands.add_parser("clean", help="remove the bundle, and its images from Docker")
     command.set_defaults(do=_clean)
