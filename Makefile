@@ -54,17 +54,23 @@ bundle-import: ## take the bundle from such a file: FILE=bundle.tar
 	host/setup.sh --import
 	$(PYTHON) -m bundle import '$(FILE)'
 
-down: ## remove the cluster; the bundle and the node image stay
+down: remove-cluster ## remove the cluster; the bundle and the node image stay
+	@host/docker_engine stop
+	echo "\`make clean\` removes the bundle too"
+
+remove-cluster:
 	@eval "$$(python3 host/settings.py exports)"
+	if command -v dockerd >/dev/null; then host/docker_engine start; fi
 	if command -v vagrant >/dev/null && [ -d "$$VAGRANT_DOTFILE_PATH" ]; then vagrant destroy -f; fi
 	if command -v docker >/dev/null; then python3 host/nodes.py clean; fi
 	rm -rf "$$VAGRANT_DOTFILE_PATH" "$$(python3 host/settings.py get kubeconfig)"
-	echo "no cluster $$ROOST_CLUSTER is left; \`make clean\` removes the bundle too"
+	echo "no cluster $$ROOST_CLUSTER is left"
 
-clean: down ## remove the cluster, what tests have left, the bundle, the images and .venv
+clean: remove-cluster ## remove the cluster, what tests have left, the bundle, the images and .venv
 	@if command -v docker >/dev/null; then tests/leftovers; fi
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m bundle clean; fi
 	rm -rf .venv .venv-docs .venv-samples .cache .ansible ".roost/$${ROOST_CLUSTER:-roost}"
+	host/docker_engine stop
 
 test: ## everything that CI runs
 	@tests/run

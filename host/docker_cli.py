@@ -99,6 +99,14 @@ def address_in(container: Object, network_name: str) -> str | None:
     return fixed or endpoint.get("IPAddress") or None
 
 
+def remove(kind: str, items: list[Object]) -> list[str]:
+    """Remove containers, volumes or networks; what was done, as lines."""
+    names = [name_of(item) for item in items]
+    if names:
+        docker(kind, "rm", *(["--force", "--volumes"] if kind == "container" else []), *names)
+    return [f"removed {kind} {name}" for name in names]
+
+
 def log(container: str) -> str:
     """The end of what a container has printed."""
     done = subprocess.run(

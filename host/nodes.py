@@ -21,7 +21,7 @@ from pathlib import Path
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from host import containers, docker_cli, edge
+from host import containers, docker_cli, edge, network
 from host.cluster_settings import (
     REPOSITORY,
     Paths,
@@ -30,8 +30,7 @@ from host.cluster_settings import (
     cluster_name,
     recorded,
 )
-from host.docker_cli import CHECKOUT_LABEL, CLUSTER_LABEL, NODE_LABEL, ROLE_LABEL, docker
-from host.holders import PORT_LABELS
+from host.docker_cli import CHECKOUT_LABEL, CLUSTER_LABEL, NODE_LABEL, ROLE_LABEL
 
 # The bundle's names of the nodes' image and of the one that has the edge's Envoy.
 NODE_COMPONENT = "node"
@@ -44,53 +43,12 @@ class NodesError(Exception):
 
 ERRORS = (
     NodesError,
+    network.NetworkError,
     SettingsError,
     containers.ContainersError,
     edge.EdgeError,
     docker_cli.DockerError,
 )
-
-
-def network_up(settings: Settings, checkout: Path) -> bool:
-    """Have the nodes' network; says whether it had to be made."""
-    present = docker_cli.network(settings.network)
-    if present:
-        _check_network(present, settings)
-        return False
-    labels = {
-        CLUSTER_LABEL: settings.cluster,
-        CHECKOUT_LABEL: str(checkout),
-        **{label: str(getattr(settings, key)) for key, label in PORT_LABELS.items()},
-    }
-    gateway = settings.subnet.replace(".0/24", ".1")
-    docker(
-        "network",
-        "create",
-        "--driver=bridge",
-        f"--subnet={settings.subnet}",
-        f"--gateway={gateway}",
-        *(f"--label={key}={value}" for key, value in labels.items()),
-        settings.network,
-    )
-    return True
-
-
-def _check_network(present: docker_cli.Object, settings: Settings) -> None:
-    if docker_cli.labels_of(present).get(CLUSTER_LABEL) != settings.cluster:
-        raise NodesError(
-            f"the Docker network {settings.network} is not ours (it has no label "
-            f"{CLUSTER_LABEL}={settings.cluster}); remove it or choose another ROOST_CLUSTER"
-        )
-    subnets = [config.get("Subnet") for config in present["IPAM"]["Config"] or []]
-    if subnets != [settings.subnet]:
-        raise NodesError(
-            f"the Docker network {settings.network} has {', '.join(map(str, subnets))}, expected "
-            f"{settings.subnet}; run `make down` first"
-        )
-
-
-def network_down(settings: Settings) -> None:
-    _remove("network", docker_cli.networks(f"{CLUSTER_LABEL}={settings.cluster}"))
 
 
 def nodes(cluster: str) -> list[docker_cli.Object]:
@@ -114,7 +72,7 @@ def up(paths: Paths, settings: Settings, names: list[str]) -> list[str]:
         elif not docker_cli.is_running(node):
             stopped.append(machine)
     if made or stopped:
-        network_up(settings, paths.root)
+        network.up(settings, paths.root)
         for machine in made:
             forget(paths, machine.name, machine.address)
         containers.start(
@@ -156,16 +114,9 @@ def forget(paths: Paths, node: str, address: str) -> None:
     found = docker_cli.containers(*labels)
     for container in found:
         _refuse_foreign(paths, container)
-    _remove("container", found)
-    _remove("volume", docker_cli.volumes(*labels))
+    docker_cli.remove("container", found)
+    docker_cli.remove("volume", docker_cli.volumes(*labels))
     forget_host_key(paths.known_hosts, address)
-
-
-def _remove(kind: str, items: list[docker_cli.Object]) -> list[str]:
-    names = [docker_cli.name_of(item) for item in items]
-    if names:
-        docker(kind, "rm", *(["--force", "--volumes"] if kind == "container" else []), *names)
-    return [f"{kind} {name}" for name in names]
 
 
 def forget_host_key(known_hosts: Path, address: str) -> None:
@@ -176,16 +127,16 @@ def forget_host_key(known_hosts: Path, address: str) -> None:
 
 
 def clean(paths: Paths, any_checkout: bool = False) -> list[str]:
-    """Remove every container, volume and network of the cluster; returns their names."""
+    """Remove every container, volume and network of the cluster; returns what was done."""
     label = f"{CLUSTER_LABEL}={paths.cluster}"
     found, networks = docker_cli.containers(label), docker_cli.networks(label)
     if not any_checkout:
         for item in (*found, *networks):
             _refuse_foreign(paths, item)
-    removed = _remove("container", found)
+    removed = docker_cli.remove("container", found)
     # Only now: a container takes its unnamed volumes along.
-    removed += _remove("volume", docker_cli.volumes(label))
-    removed += _remove("network", networks)
+    removed += docker_cli.remove("volume", docker_cli.volumes(label))
+    removed += network.remove(networks)
     paths.known_hosts.unlink(missing_ok=True)
     containers.forget_keys(paths)
     return removed
@@ -231,8 +182,8 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     up_parser = commands.add_parser("up", help="make and start the nodes without Vagrant")
     up_parser.add_argument("nodes", nargs="*", metavar="NODE", help="which (default: all)")
-    network = commands.add_parser("network", help="the Docker network of the nodes")
-    network.add_argument("action", choices=["up", "down"])
+    network_parser = commands.add_parser("network", help="the Docker network of the nodes")
+    network_parser.add_argument("action", choices=["up", "down"])
     edge_parser = commands.add_parser("edge", help="the container on 127.0.0.1")
     edge_parser.add_argument("action", choices=["up", "stop", "down"])
     forget_parser = commands.add_parser("forget", help="remove what is left of one node")
@@ -258,7 +209,7 @@ def _run(options: argparse.Namespace, paths: Paths) -> int:
         if options.if_no_nodes and nodes(paths.cluster):
             return 0
         for name in clean(paths, options.any_checkout):
-            print(f"removed {name}")
+            print(name)
         return 0
     if command == "forget":
         forget(paths, options.node, options.address)
@@ -273,7 +224,7 @@ def _run(options: argparse.Namespace, paths: Paths) -> int:
         for line in up(paths, settings, options.nodes):
             print(line)
     elif command == "network":
-        network_up(settings, paths.root) if options.action == "up" else network_down(settings)
+        network.up(settings, paths.root) if options.action == "up" else network.down(settings)
     elif options.action == "up":
         edge_up(settings, paths.root)
     else:

@@ -101,39 +101,6 @@ install_packages() {
 
 docker_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# An engine that was killed leaves the ids of its two processes behind. Another process may have
-# them by now, or they are not quite gone yet; the next engine would take them for its own.
-forget_dead_engine() {
-  local file pid
-  for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
-    pid=$(cat "$file" 2>/dev/null || true)
-    case "$(readlink "/proc/${pid:-none}/exe" 2>/dev/null || true)" in
-      */dockerd | */containerd) ;;
-      *) rm -f "$file" ;;
-    esac
-  done
-}
-
-start_docker() {
-  if docker_answers; then return 0; fi
-  say "starting Docker Engine"
-  if [ -d /run/systemd/system ]; then
-    systemctl start docker
-  else
-    mkdir -p .roost
-    forget_dead_engine
-    setsid dockerd >.roost/dockerd.log 2>&1 </dev/null &
-  fi
-  local tries
-  for ((tries = 0; tries < 60; tries++)); do
-    if docker_answers; then return 0; fi
-    sleep 0.5 # docker has no call that waits for its engine
-  done
-  say "Docker Engine didn't answer within 30 s; its last words:" >&2
-  tail -n 5 .roost/dockerd.log >&2 2>/dev/null || journalctl -u docker -n 5 >&2
-  exit 1
-}
-
 # Why this machine can't be set up by this user; all reasons at once.
 refusals() {
   local wanted="$1"
@@ -161,7 +128,7 @@ main() {
     exit 1
   fi
   install_packages "$wanted"
-  start_docker
+  host/docker_engine start
   host/venv .venv requirements.txt
 }
 

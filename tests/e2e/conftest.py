@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from host.kernel_settings import RECORDED
 from tests import command
 from tests.command import REPOSITORY, Ran
 
@@ -63,8 +65,18 @@ def make_up() -> Ran:
     return run("make", "up", f"ARGS=-e {CONFIDENCE} -e @{OPTIONS}")
 
 
+def kernel_settings() -> dict[str, str]:
+    """Those of the host that nodes change."""
+    return {name: Path("/proc/sys", *name.split(".")).read_text().strip() for name in RECORDED}
+
+
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Ran]:
+def host_before() -> dict[str, str]:
+    return kernel_settings()
+
+
+@pytest.fixture(scope="session")
+def cluster(host_before: dict[str, str]) -> Iterator[Ran]:
     """A running cluster, and what `make up` said; it is taken down in any case."""
     try:
         yield make_up()

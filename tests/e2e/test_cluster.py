@@ -28,6 +28,7 @@ from tests.e2e.conftest import (
     SETTINGS,
     URL,
     docker,
+    kernel_settings,
     kubectl,
     left_over,
     make_up,
@@ -164,9 +165,12 @@ def test_a_digit_drawn_in_a_browser_is_read(cluster: Ran) -> None:
         browser.close()
 
 
-def test_make_down_leaves_nothing(cluster: Ran) -> None:
+def test_make_down_leaves_nothing(host_before: dict[str, str], cluster: Ran) -> None:
     assert left_over()["containers"], "the cluster is there before"
     assert run("make", "down").code == 0
+    assert kernel_settings() == host_before
+    # Which is gone as well if `make up` had started it and nobody else uses it.
+    assert run("host/docker_engine", "start").code == 0
     assert left_over() == {"containers": [], "networks": [], "volumes": []}
     assert not (REPOSITORY / ".roost" / SETTINGS["ROOST_CLUSTER"] / "kubeconfig").exists()
 

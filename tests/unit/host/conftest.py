@@ -12,6 +12,13 @@ from host import docker_cli
 from host.cluster_settings import Paths
 from tests.unit.host.helpers import FakeDocker
 
+HOST = {
+    "kernel.panic": "0",
+    "kernel.panic_on_oops": "1",
+    "vm.overcommit_memory": "2",
+    "fs.inotify.max_user_instances": "128",
+}
+
 
 @pytest.fixture
 def fake_docker(monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
@@ -26,8 +33,20 @@ def fake_docker(monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
         lambda name: next((each for each in fake.items["network"] if each["Name"] == name), None),
     )
     monkeypatch.setattr(docker_cli, "docker", fake.run)
-    monkeypatch.setattr("host.nodes.docker", fake.run)
+    monkeypatch.setattr("host.network.docker", fake.run)
     return fake
+
+
+@pytest.fixture(autouse=True)
+def kernel(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Kernel settings of a host that has no nodes yet; the real ones are out of reach."""
+    proc = tmp_path_factory.mktemp("proc")
+    for name, value in HOST.items():
+        path = proc / name.replace(".", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{value}\n")
+    monkeypatch.setattr("host.kernel_settings.PROC", proc)
+    return proc
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network, the status and what is removed, against a Docker that only remembers."""
+"""The status and what is removed, against a Docker that only remembers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_clean_removes_what_has_the_clusters_label_and_nothing_else(
         ["volume", "rm", "roost-lab-worker-1-kubelet"],
         ["network", "rm", "roost-lab"],
     ]
-    assert removed[0] == "container roost-lab-worker-1"
+    assert removed[0] == "removed container roost-lab-worker-1"
     assert not paths.known_hosts.exists()
 
 
@@ -102,60 +102,6 @@ def test_forget_removes_one_nodes_container_volumes_and_host_key(
         ["volume", "rm", "roost-lab-worker-1-kubelet"],
     ]
     assert paths.known_hosts.read_text() == others
-
-
-# -- The network ----------------------------------------------------------------------------
-
-
-def test_the_network_is_made_with_its_labels(paths: Paths, fake_docker: FakeDocker) -> None:
-    assert nodes.network_up(LAB, paths.root)
-    [call] = fake_docker.calls
-    assert call[:2] == ["network", "create"]
-    assert call[-1] == "roost-lab"
-    assert {"--subnet=192.168.56.0/24", "--gateway=192.168.56.1"} <= set(call)
-    assert {
-        "--label=roost.cluster=lab",
-        f"--label=roost.checkout={paths.root}",
-        "--label=roost.http_port=9080",
-        "--label=roost.https_port=9443",
-    } <= set(call)
-
-
-def test_the_networks_labels_are_those_that_other_clusters_look_at(
-    paths: Paths, fake_docker: FakeDocker
-) -> None:
-    """What network_up writes is what holders._reserved_ports reads."""
-    from host import holders
-
-    nodes.network_up(LAB, paths.root)
-    labels = dict(
-        part.removeprefix("--label=").split("=", 1)
-        for part in fake_docker.calls[0]
-        if part.startswith("--label=")
-    )
-    made = {**network("roost-lab", LAB.subnet), "Labels": labels}
-    assert len(holders._reserved_ports(Settings("other", http_port=9443), [made])) == 1
-
-
-def test_a_network_that_is_there_is_kept(paths: Paths, fake_docker: FakeDocker) -> None:
-    fake_docker.items["network"] = [network("roost-lab", LAB.subnet, roost_cluster="lab")]
-    assert not nodes.network_up(LAB, paths.root)
-    assert fake_docker.calls == []
-
-
-@pytest.mark.parametrize(
-    ("present", "message"),
-    [
-        (network("roost-lab", "192.168.56.0/24"), "not ours"),
-        (network("roost-lab", "10.7.0.0/24", roost_cluster="lab"), "10.7.0.0/24, expected"),
-    ],
-)
-def test_a_network_that_does_not_fit_is_refused(
-    paths: Paths, fake_docker: FakeDocker, present: docker_cli.Object, message: str
-) -> None:
-    fake_docker.items["network"] = [present]
-    with pytest.raises(nodes.NodesError, match=message):
-        nodes.network_up(LAB, paths.root)
 
 
 # -- The rest -------------------------------------------------------------------------------

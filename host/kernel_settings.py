@@ -1,0 +1,83 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The host's kernel settings, which its container nodes share and change.
+
+kubelet in a container sets some of them for the whole host. How they were before the first node is
+kept in labels of the clusters' networks: what a cluster leaves goes with its network, and the last
+network that goes takes the settings back.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from host import docker_cli
+from host.docker_cli import CLUSTER_LABEL
+
+# What kubelet sets.
+SET_BY_KUBELET = ("kernel.panic", "kernel.panic_on_oops", "vm.overcommit_memory")
+# Root's processes in all containers share it, systemd and kubelets use some 25 in each node.
+INOTIFY_INSTANCES = "fs.inotify.max_user_instances"
+LEAST_INOTIFY_INSTANCES = 1024
+RECORDED = (*SET_BY_KUBELET, INOTIFY_INSTANCES)
+
+_LABEL = "roost.host."
+PROC = Path("/proc/sys")
+
+
+def labels(networks: Iterable[docker_cli.Object]) -> dict[str, str]:
+    """The labels of a new cluster's network. Where there is a cluster already its own are taken
+    over, for what is set now may be a kubelet's doing."""
+    for network in networks:
+        found = _recorded(network)
+        if found:
+            return {_LABEL + name: value for name, value in found.items()}
+    return {_LABEL + name: _read(name) for name in RECORDED}
+
+
+def allow_nodes() -> None:
+    """Raise what container nodes would run out of; says how, if this user may not."""
+    if int(_read(INOTIFY_INSTANCES)) < LEAST_INOTIFY_INSTANCES:
+        _write({INOTIFY_INSTANCES: str(LEAST_INOTIFY_INSTANCES)})
+
+
+def restore(removed: Iterable[docker_cli.Object]) -> list[str]:
+    """Put back what the removed networks have recorded, unless a cluster is left.
+
+    What was changed is said, a line for each."""
+    recorded: dict[str, str] = {}
+    for network in removed:
+        recorded |= _recorded(network)
+    if not recorded or docker_cli.networks(CLUSTER_LABEL):
+        return []
+    changed = {name: value for name, value in recorded.items() if _read(name) != value}
+    return [f"{name} is {value} again" for name, value in _write(changed).items()]
+
+
+def _recorded(network: docker_cli.Object) -> dict[str, str]:
+    found = docker_cli.labels_of(network)
+    return {name: found[_LABEL + name] for name in RECORDED if _LABEL + name in found}
+
+
+def _path(name: str) -> Path:
+    return PROC / name.replace(".", "/")
+
+
+def _read(name: str) -> str:
+    return _path(name).read_text(encoding="ascii").strip()
+
+
+def _write(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Set what may be set; for the rest say the command."""
+    refused = {}
+    for name, value in wanted.items():
+        try:
+            _path(name).write_text(value, encoding="ascii")
+        except OSError:
+            refused[name] = value
+    if refused:
+        pairs = " ".join(f"{name}={value}" for name, value in refused.items())
+        print(f"nodes: this user may not set it: sudo sysctl -w {pairs}", file=sys.stderr)
+    return {name: value for name, value in wanted.items() if name not in refused}

@@ -1,0 +1,69 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Docker network of a cluster's nodes. It stands for the cluster: its labels say whose it is,
+and how the host was before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from host import docker_cli, kernel_settings
+from host.cluster_settings import Settings
+from host.docker_cli import CHECKOUT_LABEL, CLUSTER_LABEL, docker
+from host.holders import PORT_LABELS
+
+
+class NetworkError(Exception):
+    """The network can't be had; the message says why and what to do."""
+
+
+def up(settings: Settings, checkout: Path) -> bool:
+    """Have the nodes' network; says whether it had to be made."""
+    present = docker_cli.network(settings.network)
+    if present:
+        _check(present, settings)
+        kernel_settings.allow_nodes()
+        return False
+    # Before the limit is raised, which is put back too.
+    recorded = kernel_settings.labels(docker_cli.networks(CLUSTER_LABEL))
+    kernel_settings.allow_nodes()
+    labels = {
+        CLUSTER_LABEL: settings.cluster,
+        CHECKOUT_LABEL: str(checkout),
+        **{label: str(getattr(settings, key)) for key, label in PORT_LABELS.items()},
+        **recorded,
+    }
+    gateway = settings.subnet.replace(".0/24", ".1")
+    docker(
+        "network",
+        "create",
+        "--driver=bridge",
+        f"--subnet={settings.subnet}",
+        f"--gateway={gateway}",
+        *(f"--label={key}={value}" for key, value in labels.items()),
+        settings.network,
+    )
+    return True
+
+
+def _check(present: docker_cli.Object, settings: Settings) -> None:
+    if docker_cli.labels_of(present).get(CLUSTER_LABEL) != settings.cluster:
+        raise NetworkError(
+            f"the Docker network {settings.network} is not ours (it has no label "
+            f"{CLUSTER_LABEL}={settings.cluster}); remove it or choose another ROOST_CLUSTER"
+        )
+    subnets = [config.get("Subnet") for config in present["IPAM"]["Config"] or []]
+    if subnets != [settings.subnet]:
+        raise NetworkError(
+            f"the Docker network {settings.network} has {', '.join(map(str, subnets))}, expected "
+            f"{settings.subnet}; run `make down` first"
+        )
+
+
+def down(settings: Settings) -> None:
+    remove(docker_cli.networks(f"{CLUSTER_LABEL}={settings.cluster}"))
+
+
+def remove(networks: list[docker_cli.Object]) -> list[str]:
+    """The last network that goes takes the host's kernel settings back."""
+    return docker_cli.remove("network", networks) + kernel_settings.restore(networks)

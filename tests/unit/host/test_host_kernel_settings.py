@@ -1,0 +1,109 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What nodes do to their host is undone when the last of them goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from host import network
+from host.cluster_settings import Paths, Settings
+from tests.unit.host.conftest import HOST
+from tests.unit.host.helpers import FakeDocker
+
+LAB = Settings("lab", http_port=9080, https_port=9443)
+TWIN = Settings("twin", subnet="192.168.60.0/24", http_port=9081, https_port=9444)
+
+
+def shown(kernel: Path) -> dict[str, str]:
+    return {name: (kernel / name.replace(".", "/")).read_text().strip() for name in HOST}
+
+
+def sets(kernel: Path, name: str, value: str) -> None:
+    (kernel / name.replace(".", "/")).write_text(value)
+
+
+def make(docker: FakeDocker, settings: Settings, paths: Paths) -> None:
+    """The network, as Docker would have it afterwards."""
+    network.up(settings, paths.root)
+    labels = [flag.partition("=")[2] for flag in docker.calls[-1] if flag.startswith("--label=")]
+    docker.items["network"].append(
+        {
+            "Id": settings.network,
+            "Name": settings.network,
+            "Labels": dict(label.split("=", 1) for label in labels),
+            "IPAM": {"Config": [{"Subnet": settings.subnet}]},
+        }
+    )
+
+
+def remove(docker: FakeDocker, settings: Settings) -> list[str]:
+    gone = [item for item in docker.items["network"] if item["Name"] == settings.network]
+    docker.items["network"] = [item for item in docker.items["network"] if item not in gone]
+    return network.remove(gone)
+
+
+def test_the_last_cluster_that_goes_leaves_the_host_as_it_was(
+    kernel: Path, paths: Paths, fake_docker: FakeDocker
+) -> None:
+    make(fake_docker, LAB, paths)
+    assert shown(kernel)["fs.inotify.max_user_instances"] == "1024"
+    sets(kernel, "kernel.panic", "10")
+    sets(kernel, "vm.overcommit_memory", "1")
+    # Made while the first one's kubelets have set it all: those values are not the host's own.
+    make(fake_docker, TWIN, paths)
+    assert remove(fake_docker, LAB) == ["removed network roost-lab"]
+    assert shown(kernel)["kernel.panic"] == "10"
+    assert remove(fake_docker, TWIN) == [
+        "removed network roost-twin",
+        "kernel.panic is 0 again",
+        "vm.overcommit_memory is 2 again",
+        "fs.inotify.max_user_instances is 128 again",
+    ]
+    assert shown(kernel) == HOST
+
+
+def test_a_limit_that_is_high_enough_stays(
+    kernel: Path, paths: Paths, fake_docker: FakeDocker
+) -> None:
+    sets(kernel, "fs.inotify.max_user_instances", "8192")
+    make(fake_docker, LAB, paths)
+    assert shown(kernel)["fs.inotify.max_user_instances"] == "8192"
+    assert remove(fake_docker, LAB) == ["removed network roost-lab"]
+
+
+def test_the_limit_is_raised_also_for_a_cluster_that_exists(
+    kernel: Path, paths: Paths, fake_docker: FakeDocker
+) -> None:
+    make(fake_docker, LAB, paths)
+    # The host was started anew.
+    sets(kernel, "fs.inotify.max_user_instances", "128")
+    assert network.up(LAB, paths.root) is False
+    assert shown(kernel)["fs.inotify.max_user_instances"] == "1024"
+
+
+def test_who_may_not_is_told_the_command(
+    kernel: Path,
+    paths: Paths,
+    fake_docker: FakeDocker,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refused(*_arguments: object, **_more: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_text", refused)
+    make(fake_docker, LAB, paths)
+    assert "sudo sysctl -w fs.inotify.max_user_instances=1024" in capsys.readouterr().err
+
+
+def test_a_network_without_a_record_changes_nothing(
+    kernel: Path, paths: Paths, fake_docker: FakeDocker
+) -> None:
+    make(fake_docker, LAB, paths)
+    fake_docker.items["network"][0]["Labels"] = {"roost.cluster": "lab"}
+    sets(kernel, "kernel.panic", "10")
+    remove(fake_docker, LAB)
+    assert shown(kernel)["kernel.panic"] == "10"
