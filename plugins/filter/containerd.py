@@ -4,18 +4,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.roost.cluster.plugins.module_utils.options.registries import (
+    mirror_problems,
+    proxy_problems,
+    url_problems,
+)
 
 FOLDER = "/etc/containerd/certs.d"
 DEFAULT = "_default"
-URL = re.compile(r"https?://[^\s'\"\\/]+(/[^\s'\"\\]*)?")
-REGISTRY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
-# As text between quotes in a file that systemd reads.
-PLAIN = re.compile(r"[^\s'\"\\]+")
 WRITTEN = "# Written by the role container_runtime"
 
 
@@ -26,22 +26,10 @@ def registry_files(
 
     A registry's own mirrors come after those for every image, so that the bundle goes first.
     """
-    wrong = [f"mirror {url!r}: expected http://… or https://…" for url in mirrors if _no_url(url)]
-    for name, urls in registries.items():
-        if not REGISTRY.fullmatch(name):
-            wrong.append(f"registry {name!r}: expected a name as in images, such as docker.io")
-        if isinstance(urls, str) or not urls:
-            wrong.append(f"registry {name}: expected a list of mirrors, found {urls!r}")
-        else:
-            wrong += [
-                f"registry {name}, mirror {url!r}: expected http://… or https://…"
-                for url in urls
-                if _no_url(url)
-            ]
+    wrong = [f"container_runtime_mirrors: {told}" for told in url_problems(mirrors)]
     if not mirrors:
-        wrong.append("mirrors: expected at least one, the bundle's registry")
-    if wrong:
-        raise AnsibleFilterError("container_runtime: " + "; ".join(wrong))
+        wrong.append("container_runtime_mirrors: expected at least one, the bundle's registry")
+    _refuse([*wrong, *mirror_problems(registries)])
     return [
         _hosts_file(
             DEFAULT, f"{WRITTEN}: every image comes from here, whatever its name.", mirrors
@@ -54,8 +42,9 @@ def registry_files(
     ]
 
 
-def _no_url(value: Any) -> bool:
-    return not (isinstance(value, str) and URL.fullmatch(value))
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise AnsibleFilterError("\n".join(problems))
 
 
 def _hosts_file(registry: str, head: str, hosts: Sequence[str]) -> dict[str, str]:
@@ -71,24 +60,10 @@ def _hosts_file(registry: str, head: str, hosts: Sequence[str]) -> dict[str, str
 
 def proxy_environment(values: Mapping[str, Any]) -> str:
     """Variables of the environment for systemd, from `http`, `https` and the list `no_proxy`."""
-    proxies = {
-        "HTTP_PROXY": values["http"],
-        "HTTPS_PROXY": values["https"],
-    }
-    used = {name: url for name, url in proxies.items() if url}
-    wrong = [
-        f"container_runtime_{name.lower()}: expected http://HOST:PORT, found something else"
-        for name, url in used.items()
-        if _no_url(url)
-    ]
     around = list(dict.fromkeys(map(str, values["no_proxy"])))
-    wrong += [
-        f"container_runtime_no_proxy: {each!r} is no address, network or domain"
-        for each in around
-        if not PLAIN.fullmatch(each) or "," in each
-    ]
-    if wrong:
-        raise AnsibleFilterError("; ".join(wrong))
+    proxies = {f"{scheme}_proxy": values[scheme] for scheme in ("http", "https")}
+    _refuse(proxy_problems(proxies, around))
+    used = {name.upper(): url for name, url in proxies.items() if url}
     if used:
         used["NO_PROXY"] = ",".join(around)
     lines = [f"{WRITTEN}: how containerd reaches registries outside."]

@@ -9,6 +9,13 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.options.registries import (
+    MIRRORS,
+    mirror_problems,
+    proxy_problems,
+)
+
+PROXIES = ("http_proxy", "https_proxy")
 ENDPOINT = re.compile(r"(?P<host>[^\s:/]+):(?P<port>[0-9]{1,5})")
 NODE_PORTS = ("istio_gateway_http_node_port", "istio_gateway_https_node_port")
 
@@ -21,7 +28,13 @@ def problems(
     `held` has the versions in the bundle, by the option's name; `edge` the node ports that the
     address on this machine leads to, which is empty for machines of one's own.
     """
-    return [*_versions(options, held), *_endpoint(options["api_endpoint"]), *_ports(options, edge)]
+    return [
+        *_versions(options, held),
+        *_endpoint(options["api_endpoint"]),
+        *_ports(options, edge),
+        *mirror_problems(options[MIRRORS]),
+        *proxy_problems({name: options[name] for name in PROXIES}, options["no_proxy"]),
+    ]
 
 
 def _versions(options: Mapping[str, Any], held: Mapping[str, str]) -> Iterator[str]:

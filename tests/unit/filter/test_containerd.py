@@ -50,12 +50,12 @@ def test_a_registrys_mirrors_come_after_the_bundle() -> None:
     ("mirrors", "registries", "said"),
     [
         ([], {}, "expected at least one"),
-        (["192.168.56.100:5000"], {}, "mirror '192.168.56.100:5000': expected http"),
-        (["http://a'b"], {}, "mirror"),
-        ([BUNDLE], {"../x": [BUNDLE]}, "registry '../x': expected a name"),
-        ([BUNDLE], {"_default": [BUNDLE]}, "registry '_default'"),
+        (["192.168.56.100:5000"], {}, "_mirrors: expected http.*found '192.168.56.100:5000'"),
+        (["http://a'b"], {}, "container_runtime_mirrors: expected http"),
+        ([BUNDLE], {"../x": [BUNDLE]}, "registry_mirrors: '../x': expected a name"),
+        ([BUNDLE], {"_default": [BUNDLE]}, "registry_mirrors: '_default'"),
         ([BUNDLE], {"docker.io": "https://x"}, "expected a list of mirrors, found 'https://x'"),
-        ([BUNDLE], {"docker.io": ["x"]}, "registry docker.io, mirror 'x'"),
+        ([BUNDLE], {"docker.io": ["x"]}, "registry_mirrors: docker.io: expected http.*found 'x'"),
     ],
 )
 def test_what_containerd_could_not_use_is_refused(
@@ -84,10 +84,10 @@ def test_what_is_near_is_reached_without_the_proxy() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"http": "proxy:3128"}, "container_runtime_http_proxy: expected"),
-        ({"https": 'http://a"b'}, "container_runtime_https_proxy: expected"),
-        ({"https": PROXY, "no_proxy": ["a b"]}, "container_runtime_no_proxy: 'a b'"),
-        ({"https": PROXY, "no_proxy": ["a,b"]}, "container_runtime_no_proxy: 'a,b'"),
+        ({"http": "proxy:3128"}, "http_proxy: expected http://HOST:PORT"),
+        ({"https": 'http://p%40ss"b'}, "https_proxy: expected http://HOST:PORT"),
+        ({"https": PROXY, "no_proxy": ["a b"]}, "no_proxy: expected .*found 'a b'"),
+        ({"https": PROXY, "no_proxy": ["a,b"]}, "no_proxy: expected .*found 'a,b'"),
     ],
 )
 def test_a_proxy_that_is_none_is_refused(values: dict[str, Any], said: str) -> None:

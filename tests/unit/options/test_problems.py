@@ -15,6 +15,10 @@ OPTIONS: dict[str, Any] = {
     "api_endpoint": "192.168.56.100:6443",
     "istio_gateway_http_node_port": 30080,
     "istio_gateway_https_node_port": 30443,
+    "container_runtime_registry_mirrors": {},
+    "http_proxy": "",
+    "https_proxy": "",
+    "no_proxy": [],
 }
 EDGE = {"istio_gateway_http_node_port": 30080, "istio_gateway_https_node_port": 30443}
 
@@ -30,6 +34,8 @@ def told(edge: dict[str, int] | None = None, **changed: Any) -> list[str]:
         {"kubernetes_version": "1.36.3"},
         {"api_endpoint": "localhost:443"},
         {"istio_gateway_http_node_port": "30080"},
+        {"container_runtime_registry_mirrors": {"docker.io": ["https://mirror.example"]}},
+        {"https_proxy": "http://proxy.example:3128", "no_proxy": [".example"]},
     ],
 )
 def test_what_can_be_kept_is_no_problem(changed: dict[str, Any]) -> None:
@@ -66,6 +72,22 @@ def test_a_node_port_that_the_edge_does_not_lead_to_is_refused() -> None:
 def test_one_port_for_both_is_refused() -> None:
     [told_] = told(edge={}, istio_gateway_http_node_port=30443)
     assert "expected two different ports, found 30443 twice" in told_
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("container_runtime_registry_mirrors", {"docker.io": ["mirror"]}, "docker.io: expected"),
+        ("http_proxy", "proxy.example:3128", "expected http://HOST:PORT"),
+        ("no_proxy", ["a b"], "found 'a b'"),
+    ],
+)
+def test_mirrors_and_proxies_are_looked_at_before_machines(
+    option: str, value: Any, said: str
+) -> None:
+    [told_] = told(**{option: value})
+    assert told_.startswith(f"{option}: ")
+    assert said in told_
 
 
 def test_all_are_told_at_once() -> None:
