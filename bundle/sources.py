@@ -51,11 +51,13 @@ class Job:
 
 def check_go(minimum: str) -> None:
     """An error unless a Go of at least `minimum` is there."""
-    found = re.search(r"go(\d+)\.(\d+)", output([need("go"), "version"]))
+    printed = output(["go", "version"]) if shutil.which("go") else ""
+    found = re.search(r"go(\d+)\.(\d+)", printed)
     if not found or (int(found[1]), int(found[2])) < tuple(map(int, minimum.split("."))):
         raise BundleError(
-            f"go: found {found[0] if found else 'no version'}, expected go{minimum} or newer, with "
-            "which the bundle's components are built; install it and put it first in PATH"
+            f"go: found {found[0] if found else 'none'}, expected go{minimum} or newer, with which "
+            "components are built. Install it and put it first in PATH; or fetch releases with "
+            "BUNDLE_SOURCE=fetch, or take a whole bundle with `make bundle-import`"
         )
 
 

@@ -195,6 +195,15 @@ def test_an_image_is_fetched_again_by_its_digest(played: Site, cache: Cache) -> 
     assert Lock(cache.lock_file).components["image"]["digest"] == digest
 
 
+def test_an_own_image_is_pulled_as_its_registry_has_it(played: Site, cache: Cache) -> None:
+    digest = played.put_image("team/app", "v1", {"app": b"mine"})
+    reference = f"{played.address}/team/app:v1"
+    assert contents.add_image(cache, reference, f"docker://{reference}")["digest"] == digest
+    assert cache.store.tagged("team/app", "v1") == digest
+    moved = played.put_image("team/app", "v1", {"app": b"mine, later"})
+    assert contents.add_image(cache, reference, f"docker://{reference}")["digest"] == moved
+
+
 def test_the_other_back_end_needs_everything_anew(
     played: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,7 +212,7 @@ def test_the_other_back_end_needs_everything_anew(
     assert contents.status(cache)[1] == 0, "filled, whatever the next run is told"
     monkeypatch.setattr(fill, "COLD_BYTES", 10**18)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(BundleError, match="go: not installed"):
+    with pytest.raises(BundleError, match="go: found none, expected go1.26"):
         fill.fill(cache, [])
 
 
