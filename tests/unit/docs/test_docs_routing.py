@@ -4,9 +4,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 
-from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    entry_rules,
+    envoy_filters,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.model import (
+    Mirror,
+    Override,
+    Progress,
+    RateLimit,
+    Release,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 from docs_markdown import REPOSITORY
 
 DIAGRAMS = REPOSITORY / "docs" / "diagrams"
@@ -14,7 +27,7 @@ PICTURE = (DIAGRAMS / "routing.d2").read_text()
 
 
 def test_rules_exist(rules: dict[str, set[str]]) -> None:
-    named = re.findall(r"VirtualService(?: |\\n)([\w-]+), rule ([\w-]+)", PICTURE)
+    named = re.findall(r"VirtualService(?: |\\n)([\w-]+), .*?\brule ([\w-]+)", PICTURE)
     assert len(named) == 3
     assert [rule for name, rule in named if rule not in rules.get(name, set())] == []
 
@@ -37,3 +50,23 @@ def test_pods_are_those_of_the_file(release: Release) -> None:
         for service in release.services
         for version in release.deployed
     }
+
+
+def test_what_options_name_is_what_they_render(release: Release) -> None:
+    progress = Progress("abcdefgh", (10,))
+    asked = replace(
+        release,
+        override=Override("x-release"),
+        sticky=True,
+        progress=progress,
+        mirror=Mirror("v3", 100),
+        rate_limit=RateLimit(100, 100),
+    )
+    text = json.dumps(entry_rules.rules(asked, Context()))
+    document = (REPOSITORY / "docs" / "deployment.md").read_text()
+    for word in ("x-release", "roost-digits", "v2-override"):
+        assert word in text
+        assert f"`{word}" in document or f"{word}`" in document
+    assert "x-release" in PICTURE
+    limit = envoy_filters.rate_limit(asked, RateLimit(100, 100), Context())
+    assert f"{limit['kind']} `{limit['metadata']['name']}`" in document
