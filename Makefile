@@ -102,7 +102,7 @@ docs-roles: ## write the roles' READMEs and docs/options.md from the argument sp
 
 changelog: ## move the fragments in changelogs/fragments into CHANGELOG.md
 	@host/venv .venv-docs docs/requirements.txt
-	.venv-docs/bin/antsibull-changelog release --cummulative-release
+	.venv-docs/bin/antsibull-changelog release --update-existing --reload-plugins --refresh-plugins
 
 lock: ## write requirements.txt from requirements.in, with hashes
 	@$(PYTHON) -m uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header \
