@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: objects_ready
-short_description: Wait until nodes and workloads are ready
+short_description: Wait until nodes, workloads and webhooks are ready
 version_added: 0.1.0
 author: the Roost developers (!UNKNOWN)
 description:
@@ -30,6 +30,11 @@ options:
     default: []
   daemon_sets:
     description: DaemonSets that have to run on all their nodes.
+    type: list
+    elements: str
+    default: []
+  validators:
+    description: Validating webhooks that have to be asked about every change.
     type: list
     elements: str
     default: []
@@ -90,6 +95,7 @@ def main() -> None:
             "namespace": {"type": "str", "default": ""},
             "deployments": names,
             "daemon_sets": names,
+            "validators": names,
             "timeout": {"type": "float", "default": 120},
         },
         supports_check_mode=True,
@@ -97,7 +103,13 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=False, seconds=0.0)
     given = module.params
-    wanted = Wanted(given["nodes"], given["namespace"], given["deployments"], given["daemon_sets"])
+    wanted = Wanted(
+        given["nodes"],
+        given["namespace"],
+        given["deployments"],
+        given["daemon_sets"],
+        given["validators"],
+    )
     try:
         outcome = wait(KubernetesClient(given["kubeconfig"]), wanted, given["timeout"])
     except Unreachable as error:

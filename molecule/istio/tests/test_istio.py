@@ -173,3 +173,33 @@ def test_requests_are_counted_by_subset(mesh: Pods, api: Any, addresses: dict[st
     for _ in range(7):
         assert get(f"http://{addresses['control']}:{HTTP}/", Host=HOST).status == 200
     assert requests_counted(api, mesh.namespace) - before == 7
+
+
+# -- Objects --------------------------------------------------------------------------------
+
+
+def route(gateway: str, host: str, name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        # Without the label of a revision, as anybody would write it.
+        "metadata": {"name": name},
+        "spec": {
+            "hosts": [host],
+            "gateways": [gateway],
+            "http": [{"route": [{"destination": {"host": "inside"}}]}],
+        },
+    }
+
+
+def test_an_object_that_istio_can_not_use_is_refused(pods: Pods, api: Any) -> None:
+    """Istio asks to be asked about each of its objects, and lets none through meanwhile."""
+    from kubernetes import client
+
+    custom = client.CustomObjectsApi(api.api_client)
+    place = ("networking.istio.io", "v1", pods.namespace, "virtualservices")
+    custom.create_namespaced_custom_object(*place, route("door", "*", "right"))
+    with pytest.raises(client.ApiException) as refused:
+        custom.create_namespaced_custom_object(*place, route("mesh", "*", "wrong"))
+    assert refused.value.status == 400
+    assert "wildcard host * is not allowed" in refused.value.body

@@ -53,6 +53,18 @@ def deployment_lacks(name: str, deployment: Block | None, lost: int = 0) -> str 
     return None
 
 
+def validator_lacks(name: str, item: Block | None) -> str | None:
+    """What keeps a validating webhook from being asked about every change, or None."""
+    if item is None:
+        return f"ValidatingWebhookConfiguration {name} doesn't exist"
+    for webhook in item.get("webhooks") or []:
+        if not webhook["clientConfig"].get("caBundle"):
+            return f"{name}: the API server has no certificate for it yet"
+        if webhook.get("failurePolicy") != "Fail":
+            return f"{name}: what it can't be asked about is let through"
+    return None
+
+
 def daemon_set_lacks(name: str, item: Block | None, lost: int = 0) -> str | None:
     """What keeps a DaemonSet from being rolled out, or None. Lost pods are not waited for."""
     if item is None:

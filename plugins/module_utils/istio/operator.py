@@ -62,6 +62,9 @@ def operator(values: Mapping[str, Any]) -> dict[str, Any]:
         },
     }
     helm = {
+        # Without it istiod checks only objects that carry a label with its revision, and anything
+        # else is stored as it is, however wrong.
+        "defaultRevision": "default",
         "global": {
             "proxy": {
                 "image": bundle["istio-proxy"]["name"],

@@ -19,12 +19,14 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.objects import B
 
 @dataclass(frozen=True)
 class Wanted:
-    """Names of nodes, and of workloads in one namespace, that have to be ready."""
+    """Names of nodes, of workloads in one namespace, and of the cluster's validating webhooks, that
+    have to be ready."""
 
     nodes: Sequence[str] = ()
     namespace: str = ""
     deployments: Sequence[str] = ()
     daemon_sets: Sequence[str] = ()
+    validators: Sequence[str] = ()
 
 
 @dataclass
@@ -49,7 +51,15 @@ def look(client: Client, wanted: Wanted) -> list[str]:
     ]
     if missing := _workloads(client, wanted, {}):
         missing = _workloads(client, wanted, lost.lost_pods(client, wanted.namespace))
-    return unready + missing
+    return unready + missing + _validators(client, wanted)
+
+
+def _validators(client: Client, wanted: Wanted) -> list[str]:
+    if not wanted.validators:
+        return []
+    live = {name_of(item): item for item in client.list("ValidatingWebhookConfiguration")}
+    found = (readiness.validator_lacks(name, live.get(name)) for name in wanted.validators)
+    return [text for text in found if text]
 
 
 def _workloads(client: Client, wanted: Wanted, gone: lost.Lost) -> list[str]:

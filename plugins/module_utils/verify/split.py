@@ -17,7 +17,6 @@ from ansible_collections.roost.cluster.plugins.module_utils.verify.target import
 
 HEADERS = "response headers"
 COUNTERS = "proxy counters"
-OVERRIDE_SUFFIX = "-override"
 
 
 @dataclass(frozen=True)
@@ -104,12 +103,7 @@ def _stable(versions: Mapping[str, int], wanted: Target) -> int:
 
 
 def _drawn(counted: CounterEvidence) -> dict[str, int]:
-    """Leave out the subsets of override requests, which choose their version themselves."""
-    return {
-        subset or "no subset": count
-        for subset, count in counted.versions.items()
-        if count and not subset.endswith(OVERRIDE_SUFFIX)
-    }
+    return {subset or "no subset": count for subset, count in counted.versions.items() if count}
 
 
 def _percent(share: float) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Unreachable
 from ansible_collections.roost.cluster.plugins.module_utils.objects.ready import (
     Wanted,
@@ -95,3 +96,27 @@ def test_when_the_time_is_up_the_pods_are_asked_for_the_reason() -> None:
     assert outcome.missing == ["DaemonSet flannel doesn't exist"]
     assert "ImagePullBackOff: not found" in outcome.why[0]
     assert "the container's last line" in outcome.why[1]
+
+
+def validator(**changes: Any) -> dict[str, Any]:
+    webhook = {"clientConfig": {"caBundle": "…"}, "failurePolicy": "Fail", **changes}
+    return {"metadata": {"name": "istiod"}, "webhooks": [webhook]}
+
+
+@pytest.mark.parametrize(
+    ("live", "missing"),
+    [
+        ([validator()], []),
+        ([], ["ValidatingWebhookConfiguration istiod doesn't exist"]),
+        ([validator(clientConfig={})], ["istiod: the API server has no certificate for it yet"]),
+        (
+            [validator(failurePolicy="Ignore")],
+            ["istiod: what it can't be asked about is let through"],
+        ),
+    ],
+)
+def test_a_webhook_is_ready_when_it_is_asked_about_everything(
+    live: list[dict[str, Any]], missing: list[str]
+) -> None:
+    client = FakeClient({"ValidatingWebhookConfiguration": live})
+    assert look(client, Wanted(validators=["istiod"])) == missing

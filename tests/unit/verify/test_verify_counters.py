@@ -100,6 +100,16 @@ def test_gateways_give_the_answers_of_each_subset() -> None:
     assert found.versions == {"v1": 90, "v2": 10}
 
 
+def test_what_was_not_drawn_is_left_out() -> None:
+    before = read([pod("a")], {"a": ""})
+    text = stats("app", **{"v1": 90, "v2": 10, "v2-override": 7, "v3-mirror": 100})
+    difference = counters.difference(before, read([pod("a")], {"a": text}))
+    found = counters.evidence(difference, counters.Difference(), WANTED)
+    assert found.versions == {"v1": 90, "v2": 10}
+    assert found.failures.keys() == {"v1", "v2"}
+    assert difference.merged("app", "digits")["v3-mirror"].answers == 100
+
+
 @pytest.mark.parametrize("changed", [{"start": "09:30"}, {"name": "z"}])
 def test_a_proxy_that_began_anew_counts_from_zero(changed: dict[str, str]) -> None:
     before = read([pod("a", "v1")], {"a": stats("model-service", v1=1000)})

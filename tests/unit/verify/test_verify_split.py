@@ -134,12 +134,6 @@ def test_each_promise_on_counters_can_fail(changes: dict[str, Any], names: list[
     assert broken(judge(BY_COUNTERS, blind, counted(**changes), FULL)) == names
 
 
-def test_requests_that_override_the_draw_are_left_out() -> None:
-    blind = summary(versions={}, pairs={})
-    drawn = counted(versions={"v1": 4480, "v2": 520, "v2-override": 900})
-    assert judge(BY_COUNTERS, blind, drawn, FULL).hits == 520
-
-
 def test_without_a_canary_any_other_subset_is_a_hit() -> None:
     wanted: Target = replace(BY_COUNTERS, canary=None, weight=0)
     blind = summary(versions={}, pairs={})
