@@ -82,3 +82,7 @@ def test_definitions_come_first_and_what_istiod_writes_is_left_out() -> None:
     assert validating == {"name": "a", "clientConfig": {"service": {}}}
     assert mutating["failurePolicy"] == "Fail"
     assert "caBundle" not in mutating["clientConfig"]
+
+
+def test_istiod_is_asked_about_objects_without_a_label_too() -> None:
+    assert operator(values("stock"))["spec"]["values"]["defaultRevision"] == "default"
