@@ -39,7 +39,9 @@ def fill(cache: Cache, names: Iterable[str]) -> list[str]:
         components = Components(decision.backend)
         wanted = components.select(names)
         lock.backend = decision.backend
-        missing = [item for item in wanted if not _is_whole(cache, lock, item)]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            whole = list(pool.map(lambda item: _is_whole(cache, lock, item), wanted))
+        missing = [item for item, is_whole in zip(wanted, whole) if not is_whole]
         if missing:
             _have(cache, lock, components, missing)
         contents.unpack_tools(cache, wanted)
@@ -86,7 +88,7 @@ def _have(cache: Cache, lock: Lock, components: Components, missing: list[Compon
     with Board(len(needed) + len(missing)) as board:
         _in_parallel(needed, lambda source: _have_source(cache, lock, source, board))
         _in_parallel(missing, lambda item: _have_component(cache, lock, item, board))
-    if any(not item.release for item in missing):
+    if any(item.kind == "image" and not item.release for item in missing):
         images.forget_build_images()
     # Downloads are of no more use, for the store has what was in them.
     for source in _sources_of(missing):
