@@ -35,8 +35,15 @@ PLAYBOOK = f"""
 
 
 def run(folder: Path, unreachable: str, *options: str) -> subprocess.CompletedProcess[str]:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        closed = taken.getsockname()[1]
+    with socket.socket() as held:
+        # Bound and not listening: it refuses, and nobody else gets it meanwhile.
+        held.bind(("127.0.0.1", 0))
+        return run_with(folder, unreachable, held.getsockname()[1], *options)
+
+
+def run_with(
+    folder: Path, unreachable: str, closed: int, *options: str
+) -> subprocess.CompletedProcess[str]:
     here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     gone: dict[str, Any] = {"ansible_host": "127.0.0.1", "ansible_port": closed}
     hosts = {
