@@ -117,6 +117,30 @@ def test_everything_in_one_bucket() -> None:
     assert twice.worse(1.0, 1.5)
 
 
+@pytest.mark.parametrize("canary_in_one", [True, False])
+@pytest.mark.parametrize("stable_in_one", [True, False])
+@pytest.mark.parametrize("sizes", [(50, 450), (5, 45), (500, 500)])
+def test_five_times_slower_is_seen_wherever_a_bucket_holds_all_answers(
+    sizes: tuple[int, int], stable_in_one: bool, canary_in_one: bool
+) -> None:
+    """The shares above the edges are then 0 and 1. Bets are on the edge that none exceed: above the
+    one that all exceed (whose share is nearer to 5% as a ratio) nothing could be told."""
+    measurable = [edge for edge in EDGES if 5 * edge < EDGES[-1]]
+    assert len(measurable) > 60
+    for latency in measurable:
+        test, looks = LatencyTest(EDGES, RATIOS), 8 + 100 // sizes[1]
+        answers = [
+            histogram({p95: requests}) if in_one else spread(p95, requests)
+            for p95, requests, in_one in (
+                (5 * latency, sizes[0], canary_in_one),
+                (latency, sizes[1], stable_in_one),
+            )
+        ]
+        for _ in range(looks):
+            test.observe(*answers)
+        assert Bounds.of(test, GOALS).worse(1.0, 1.5), latency
+
+
 def test_quicker_than_the_first_edge_counts_as_taking_it() -> None:
     quick = histogram({0.2: 500})
     assert Bounds.of(after(*[(quick, quick)] * 4), GOALS).within(1.5)
