@@ -49,10 +49,24 @@ def odds_bet(
     possible = (parts <= np.minimum(n_c, m)) & (m - parts <= n_s)
     ways = np.where(possible, _log_choose(n_c, parts) + _log_choose(n_s, m - parts), -np.inf)
     log_odds = np.log(odds)
-    tilted = _log_sum(ways[..., None, :] + parts * log_odds[:, None])
-    log_mean = tilted - _log_sum(ways)[..., None]
-    payout: Array = canary_hits[..., None] * log_odds - log_mean
+    payout: Array = canary_hits[..., None] * log_odds - _log_mean(ways, parts, log_odds)
     return payout
+
+
+# What a product may be so that no number overflows, and none that matters is lost: a logarithm.
+_SAFE = 600.0
+
+
+def _log_mean(ways: Array, parts: Array, log_odds: Array) -> Array:
+    """The logarithms of the means of odds ** parts, where ways are logarithms of frequencies."""
+    tilts = log_odds[:, None] * parts
+    if tilts.max(initial=0.0) > _SAFE:
+        return _log_sum(ways[..., None, :] + tilts) - _log_sum(ways)[..., None]
+    # The same as a matrix product, which takes a third of the time.
+    frequencies = np.exp(ways - ways.max(axis=-1, keepdims=True))
+    means = (frequencies @ np.exp(tilts.T)) / frequencies.sum(axis=-1, keepdims=True)
+    log_means: Array = np.log(means)
+    return log_means
 
 
 def _log_sum(logarithms: Array) -> Array:

@@ -17,6 +17,8 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision.betting imp
     scales,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision.failures import FailureTest
+from scipy.special import logsumexp
+from scipy.stats import hypergeom
 
 ROUNDING = 1 + 1e-9
 Counts = tuple[float, float, float, float]
@@ -63,6 +65,19 @@ def test_odds_bet_by_hand() -> None:
     assert odds((3, 2, 7, 0), 5.0) == pytest.approx([25 / ((21 + 105 + 75) / 45)])
     # Ever higher odds pay one over the canary's share of the hits' places.
     assert odds((3, 2, 7, 0), 1e9) == pytest.approx([45 / 3])
+
+
+@pytest.mark.parametrize("hits", [100, 140, 150, 400])
+def test_odds_bets_of_many_hits_agree_with_scipy(hits: int) -> None:
+    """Below and above the size from which on only logarithms are in range."""
+    n_c, n_s, odds_ratio = 500, 700, 60.0
+    parts = np.arange(hits + 1)
+    central = hypergeom(n_c + n_s, n_c, hits)
+    mean = logsumexp(central.logpmf(parts) + parts * log(odds_ratio))
+    for canary_hits in (0, hits // 2, hits):
+        counts = (np.array(float(x)) for x in (n_c, canary_hits, n_s, hits - canary_hits))
+        paid = odds_bet(*counts, np.array([1.0, odds_ratio]))
+        assert paid == pytest.approx([0.0, canary_hits * log(odds_ratio) - mean], abs=1e-7)
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (2, 7), (6, 3), (5, 5)])
