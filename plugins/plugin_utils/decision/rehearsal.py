@@ -43,6 +43,32 @@ class Traffic:
     rate: float
     stable: Sequence[Quality]
     canary: Sequence[Quality]
+    # The canary's share of the requests, where it isn't the one of the step.
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One service in one look, for each rollout: counts of requests."""
+
+    canary: Ints
+    canary_failed: Ints
+    stable: Ints
+    stable_failed: Ints
+    canary_histogram: Ints
+    stable_histogram: Ints
+
+
+# Sees what the statistics see: seconds of the look, for each rollout, and the services.
+Witness = Callable[[Array, Sequence[Drawn]], None]
+
+
+@dataclass(frozen=True)
+class _Claims:
+    worse: Bools
+    within: Bools
+    roll_back: Bools
+    advance: Bools
 
 
 class Played:
@@ -57,17 +83,34 @@ class Played:
         # Canary requests and seconds spent in each step.
         self.step_requests: Array = np.zeros((rollouts, steps))
         self.step_seconds: Array = np.zeros((rollouts, steps))
-        # Whether it was ever claimed that a metric is worse, and that all are within margins.
-        self.claimed_worse: Bools = np.zeros(rollouts, dtype=bool)
-        self.claimed_within: Bools = np.zeros(rollouts, dtype=bool)
+        # Canary requests until it was first claimed that a metric is worse, and that all are within
+        # their margins; infinite if it never was.
+        self.worse_after: Array = np.full(rollouts, np.inf)
+        self.within_after: Array = np.full(rollouts, np.inf)
 
+    def add(self, at: Ints, step: Ints, services: Sequence[Drawn], seconds: Array) -> None:
+        """One more look of the rollouts `at`, which are at these steps."""
+        # All services get as many requests.
+        requests = services[0].canary
+        undecided = self.outcome[at] == WAITED
+        self.requests[at] += requests * undecided
+        self.failed[at] += sum(drawn.canary_failed for drawn in services) * undecided
+        self.seconds[at] += seconds * undecided
+        self.step_requests[at, step] += requests
+        self.step_seconds[at, step] += seconds
 
-@dataclass(frozen=True)
-class _Claims:
-    worse: Bools
-    within: Bools
-    roll_back: Bools
-    advance: Bools
+    def note(self, at: Ints, claims: _Claims) -> None:
+        seen = self.step_requests[at].sum(axis=-1)
+        for after, claimed in (
+            (self.worse_after, claims.worse),
+            (self.within_after, claims.within),
+        ):
+            after[at] = np.minimum(after[at], np.where(claimed, seen, np.inf))
+
+    def decide(self, at: Ints, roll_back: Bools, done: Bools) -> None:
+        undecided = self.outcome[at] == WAITED
+        self.outcome[at[undecided & done]] = ADVANCED
+        self.outcome[at[undecided & roll_back]] = ROLLED_BACK
 
 
 class Rehearsal:
@@ -90,8 +133,15 @@ class Rehearsal:
         self.per_look = canary_requests_per_look
         self.goals = Goals.of(settings, 2 * SERVICES)
 
-    def play(self, traffic: Callable[[int], Traffic], looks: int, stop: bool = True) -> Played:
-        """At most so many looks. Without `stop` they all are taken, at the first step."""
+    def play(
+        self,
+        traffic: Callable[[int], Traffic],
+        looks: int,
+        stop: bool = True,
+        witness: Witness | None = None,
+    ) -> Played:
+        """At most so many looks. Without `stop` they all are taken, also after the decision and
+        at the first step."""
         played = Played(self.rollouts, len(self.weights))
         alive: Ints = np.arange(self.rollouts)
         step: Ints = np.zeros(self.rollouts, dtype=np.intp)
@@ -101,29 +151,27 @@ class Rehearsal:
             now = traffic(number)
             weight = self.weights[step]
             seconds = np.maximum(self.settings.look_seconds, self.per_look / (now.rate * weight))
-            requests, failed = self._observe(tests, now, weight, seconds)
-            in_step += requests
-            played.requests[alive] += requests
-            played.failed[alive] += failed
-            played.seconds[alive] += seconds
-            played.step_requests[alive, step] += requests
-            played.step_seconds[alive, step] += seconds
+            share = weight if now.share is None else np.full_like(weight, now.share)
+            services = self._draw(now, share, seconds)
+            if witness:
+                witness(seconds, services)
+            _observe(tests, services)
             claims = self._claims(tests)
-            played.claimed_worse[alive] |= claims.worse
-            played.claimed_within[alive] |= claims.within
-            if not stop:
-                continue
+            played.add(alive, step, services, seconds)
+            played.note(alive, claims)
+            in_step = in_step + services[0].canary
             advance = claims.advance & (in_step >= self.settings.minimum_requests)
+            if not stop:
+                played.decide(alive, claims.roll_back, advance)
+                continue
             step = step + advance
             in_step[advance] = 0
             done = step == len(self.weights)
-            played.outcome[alive[claims.roll_back]] = ROLLED_BACK
-            played.outcome[alive[done]] = ADVANCED
+            played.decide(alive, claims.roll_back, done)
             going = ~claims.roll_back & ~done
             if not going.all():
                 alive, step, in_step = alive[going], step[going], in_step[going]
-                for test in (test for pair in tests for test in pair):
-                    test.restore({name: kept[going] for name, kept in test.arrays().items()})
+                _keep(tests, going)
             if not going.any():
                 break
         return played
@@ -140,28 +188,21 @@ class Rehearsal:
             for _service in range(SERVICES)
         ]
 
-    def _observe(
-        self,
-        tests: list[tuple[FailureTest, LatencyTest]],
-        now: Traffic,
-        weight: Array,
-        seconds: Array,
-    ) -> tuple[Array, Array]:
-        """Draw one look for each rollout; the canary's requests, and how many of them failed."""
+    def _draw(self, now: Traffic, share: Array, seconds: Array) -> list[Drawn]:
         requests = self.random.poisson(now.rate * seconds)
-        canary = self.random.binomial(requests, weight)
-        all_failed = np.zeros(len(weight))
-        for (failures, latency), good, new in zip(tests, now.stable, now.canary, strict=True):
-            counts = []
-            for count, quality in ((canary, new), (requests - canary, good)):
-                counts += [count, self.random.binomial(count, quality.failure_rate)]
-            failures.observe(*(np.asarray(count, dtype=float) for count in counts))
-            all_failed += counts[1]
-            latency.observe(
-                self.random.multinomial(canary, self.shares(new)).astype(float),
-                self.random.multinomial(requests - canary, self.shares(good)).astype(float),
+        canary = self.random.binomial(requests, share)
+        stable = requests - canary
+        return [
+            Drawn(
+                canary,
+                self.random.binomial(canary, new.failure_rate),
+                stable,
+                self.random.binomial(stable, good.failure_rate),
+                self.random.multinomial(canary, self.shares(new)),
+                self.random.multinomial(stable, self.shares(good)),
             )
-        return canary.astype(float), all_failed
+            for good, new in zip(now.stable, now.canary, strict=True)
+        ]
 
     def shares(self, quality: Quality) -> Array:
         """Probabilities of the histogram's buckets."""
@@ -183,3 +224,15 @@ class Rehearsal:
             roll_back=roll_back,
             advance=within & ~roll_back,
         )
+
+
+def _keep(tests: list[tuple[FailureTest, LatencyTest]], going: Bools) -> None:
+    for test in (test for pair in tests for test in pair):
+        test.restore({name: kept[going] for name, kept in test.arrays().items()})
+
+
+def _observe(tests: list[tuple[FailureTest, LatencyTest]], services: Sequence[Drawn]) -> None:
+    for (failures, latency), drawn in zip(tests, services, strict=True):
+        counts = (drawn.canary, drawn.canary_failed, drawn.stable, drawn.stable_failed)
+        failures.observe(*(count.astype(float) for count in counts))
+        latency.observe(drawn.canary_histogram.astype(float), drawn.stable_histogram.astype(float))
