@@ -14,12 +14,15 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import repair
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.control_plane import (
     random_token,
 )
 
 TOKEN_MINUTES = 10
 SIGNED_SECONDS = 30
+# Of one try to get an answer, of which there are four.
+ANSWER_SECONDS = 5
 
 
 class ActionModule(ActionBase):
@@ -35,7 +38,8 @@ class ActionModule(ActionBase):
         result = self._module(arguments, task_vars)
         if not result.get("needs_join") or self._task.check_mode:
             return result
-        with _client(arguments["kubeconfig"]) as client, _token(client) as token:
+        kubeconfig = arguments["kubeconfig"]
+        with _client(kubeconfig) as client, _api_errors(kubeconfig), _token(client) as token:
             return self._module(
                 {**arguments, "token": token, "ca_hash": _ca_hash(client)}, task_vars
             )
@@ -76,6 +80,21 @@ def _client(kubeconfig: str) -> Iterator[Any]:
 
 
 @contextmanager
+def _api_errors(kubeconfig: str) -> Iterator[None]:
+    """Tells which API server didn't answer or refused, and why."""
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (ApiException, HTTPError, OSError) as error:
+        raise AnsibleActionFail(
+            f"the API server of {kubeconfig} made or revoked no bootstrap token for the join: "
+            f"found {error}; expected an answer. {repair(str(error))}"
+        ) from error
+
+
+@contextmanager
 def _token(client: Any) -> Iterator[str]:
     """A bootstrap token for one join; revoked in any case."""
     token = random_token()
@@ -95,19 +114,21 @@ def _token(client: Any) -> Iterator[str]:
             "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
         },
     }
-    client.create_namespaced_secret("kube-system", body)
+    client.create_namespaced_secret("kube-system", body, _request_timeout=ANSWER_SECONDS)
     try:
         _wait_until_signed(client, identity)
         yield token
     finally:
-        client.delete_namespaced_secret(name, "kube-system")
+        client.delete_namespaced_secret(name, "kube-system", _request_timeout=ANSWER_SECONDS)
 
 
 def _wait_until_signed(client: Any, identity: str) -> None:
     """kubeadm asks only every 5 s whether the cluster's address is signed with the token."""
     until = time.monotonic() + SIGNED_SECONDS
     while True:
-        data = client.read_namespaced_config_map("cluster-info", "kube-public").data
+        data = client.read_namespaced_config_map(
+            "cluster-info", "kube-public", _request_timeout=ANSWER_SECONDS
+        ).data
         if f"jws-kubeconfig-{identity}" in data:
             return
         if time.monotonic() > until:

@@ -4,12 +4,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Callable
 
+from ansible.errors import AnsibleFilterError
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import (
+    Document,
     control_plane_documents,
     join_document,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.values import problems
+
+
+def checked_control_plane_documents(values: Mapping[str, Any]) -> list[Document]:
+    """The documents, if what they are made from can be right."""
+    _refuse(problems(values, "control_plane"))
+    return control_plane_documents(values)
+
+
+def checked_join_document(values: Mapping[str, Any]) -> Document:
+    """The document, if what it is made from can be right."""
+    _refuse(problems(values, "worker"))
+    return join_document(values)
+
+
+def _refuse(found: list[str]) -> None:
+    if found:
+        raise AnsibleFilterError("\n".join(found))
 
 
 class FilterModule:
@@ -17,6 +38,6 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
-            "control_plane_documents": control_plane_documents,
-            "join_document": join_document,
+            "control_plane_documents": checked_control_plane_documents,
+            "join_document": checked_join_document,
         }

@@ -46,6 +46,28 @@ def nameservers(resolv_conf: str) -> list[str]:
     return found
 
 
+def pod_nameservers(value: str | Iterable[str]) -> list[str]:
+    """The role kubelet's name servers, if each is an address that a pod can ask."""
+    for address in (found := _listed(value)):
+        try:
+            leads_back = ipaddress.ip_address(address).is_loopback
+        except ValueError:
+            raise AnsibleFilterError(
+                f"kubelet_nameservers: found {address!r}, expected an IP address such as 192.0.2.53"
+            ) from None
+        if leads_back:
+            raise AnsibleFilterError(
+                f"kubelet_nameservers: found {address}, expected one that pods can reach; a "
+                "loopback address leads a pod to itself, so name the server behind it"
+            )
+    return found
+
+
+def _listed(value: str | Iterable[str]) -> list[str]:
+    """A list as Ansible reads it, which takes a text for one with commas."""
+    return [each.strip() for each in value.split(",")] if isinstance(value, str) else list(value)
+
+
 def machine(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Name and SSH server of a machine, from its variables."""
     return {
@@ -116,6 +138,7 @@ class FilterModule:
         return {
             "binaries": binaries,
             "nameservers": nameservers,
+            "pod_nameservers": pod_nameservers,
             "machine": machine,
             "machine_problems": machine_problems,
         }

@@ -53,16 +53,23 @@ class LookupModule(LookupBase):
     ) -> list[Any]:
         self.set_options(var_options=variables, direct=kwargs)
         command = [self.get_option("istioctl"), "manifest", "generate", "--filename", "-"]
-        done = subprocess.run(
-            command,
-            input=json.dumps(operator(terms[0])),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                input=json.dumps(operator(terms[0])),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except OSError as error:
+            raise AnsibleLookupError(
+                f"istio_istioctl: found nothing that can be run at {command[0]} "
+                f"({error.strerror}), expected istioctl; `make bundle` puts it into the bundle"
+            ) from error
         if done.returncode:
             raise AnsibleLookupError(
-                f"`{' '.join(command)}` ended with {done.returncode}: {done.stderr[-1500:]}"
+                f"`{' '.join(command)}` ended with {done.returncode}; look at istio_operator_spec "
+                f"and the other options of the role istio: {done.stderr[-1500:]}"
             )
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         objects = [item for item in yaml.load_all(done.stdout, Loader=loader) if item]

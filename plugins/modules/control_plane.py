@@ -56,6 +56,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.control_plan
     decide,
     look,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.surroundings import (
+    own_address,
+)
 
 
 def main() -> None:
@@ -72,6 +75,7 @@ def main() -> None:
         with exclusive():
             plan = decide(look(), node)
             if plan.action != "nothing" and not module.check_mode:
+                own_address(documents[0]["localAPIEndpoint"]["advertiseAddress"])
                 act(plan, documents, module.params["images"])
     except KubeadmError as error:
         module.fail_json(msg=str(error))

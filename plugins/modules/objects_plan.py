@@ -72,7 +72,7 @@ def main() -> None:
     try:
         found = plan(KubernetesClient(module.params["kubeconfig"]), module.params["objects"])
     except ApiError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=f"nothing was applied: {error}")
     changes = [f"{change.item}: {change.reason}" for _item, change in found]
     module.exit_json(
         changed=module.check_mode and bool(found),

@@ -53,6 +53,8 @@ changes:
   returned: always
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
     KUBECONFIG,
@@ -61,11 +63,21 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands imp
     KubeadmError,
     exclusive,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.surroundings import (
+    api_answers,
+    own_address,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.worker import (
     act,
     decide,
     look,
 )
+
+
+def node_ip(document: dict[str, Any]) -> str:
+    """The address with which kubelet is to register the node."""
+    given = {one["name"]: one["value"] for one in document["nodeRegistration"]["kubeletExtraArgs"]}
+    return str(given["node-ip"])
 
 
 def main() -> None:
@@ -89,6 +101,9 @@ def main() -> None:
         with exclusive():
             plan = decide(look(node))
             needs_join = plan.action in ("join", "reset")
+            if needs_join and not token and not module.check_mode:
+                own_address(node_ip(document))
+                api_answers(document["discovery"]["bootstrapToken"]["apiServerEndpoint"])
             if plan.action != "nothing" and not module.check_mode and (token or not needs_join):
                 act(plan, document, node)
     except KubeadmError as error:

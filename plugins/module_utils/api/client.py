@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -196,8 +197,20 @@ class KubernetesClient:
             return int(answer.status), answer.read().decode("utf-8", "replace")
         except (ApiException, HTTPError, OSError) as error:
             raise Unreachable(
-                f"the API server of {self._kubeconfig} doesn't answer: {error}"
+                f"the API server of {self._kubeconfig} doesn't answer: found {error}; expected an "
+                f"answer. {repair(str(error))}"
             ) from error
+
+
+def repair(error: str) -> str:
+    """What to do about a connection that failed in this way."""
+    if "certificate is not yet valid" in error or "certificate has expired" in error:
+        now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+        return (
+            f"It is {now} by the clock of this machine: set it right if it is off, for example by "
+            "NTP, and run the same again"
+        )
+    return "Look whether the control plane runs and this machine reaches it, and run the same again"
 
 
 def _pod(namespace: str, pod: str) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.refusal import advice
+
 BINARIES = Path("/usr/local/bin")
 LOCK = Path("/run/roost-kubeadm.lock")
 SOCKET = "/run/containerd/containerd.sock"
@@ -56,11 +58,12 @@ def run(command: Sequence[str], *, stdin: str | None = None, timeout: float = 60
 
 
 def must(command: Sequence[str], *, stdin: str | None = None, timeout: float = 600) -> str:
-    """What a command prints; an error with the end of its output if it fails."""
+    """What a command prints; an error with the end of its output, and what to do, if it fails."""
     done = run(command, stdin=stdin, timeout=timeout)
     if done.code:
+        said = done.out + done.err
         raise KubeadmError(
-            f"`{' '.join(command)}` ended with {done.code}:\n{(done.out + done.err)[-TAIL:]}"
+            f"`{' '.join(command)}` ended with {done.code}:\n{said[-TAIL:].rstrip()}{advice(said)}"
         )
     return done.out
 

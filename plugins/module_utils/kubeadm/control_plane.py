@@ -175,8 +175,9 @@ def _init(documents: list[dict[str, Any]], images: dict[str, str]) -> None:
         wrong = wrong_images(images, image_digests())
         if wrong:
             raise KubeadmError(
-                "images that are not what the bundle's lock says, so nothing was started:\n"
-                + "\n".join(wrong)
+                "images that are not what the bundle's lock says, so nothing was started; remove "
+                "them with `ctr --namespace k8s.io images rm NAME`, run playbooks/registry.yml, "
+                "which brings the registry up to date, and the same again:\n" + "\n".join(wrong)
             )
         kubeadm("init", "--config=/dev/stdin", "--skip-token-print", stdin=text)
 

@@ -32,13 +32,15 @@ JOINED_SECONDS = 60
 class State:
     """What was seen: kubelet's credentials, what the API says of the node, kubelet itself.
 
-    `answer` is registered, unknown (no such node, or credentials refused), or unreachable.
+    `answer` is registered, unknown (no such node, or credentials refused), or unreachable; `said`
+    is how that was told.
     """
 
     credentials: bool
     answer: str
     running: bool
     leftovers: bool = False
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,9 @@ def decide(state: State) -> Plan:
         return Plan("join", "not part of a cluster")
     if state.answer == "unreachable":
         raise KubeadmError(
-            "the API server doesn't answer this machine, which has joined before; nothing was "
-            "changed. Look at the control plane and the network between them"
+            "the API server doesn't answer this machine, which has joined before, so nothing was "
+            f"changed: found {state.said or 'no answer'}; expected its node. Look whether the "
+            "control plane runs, no firewall is between the two machines, and both clocks are right"
         )
     if state.answer == "unknown":
         return Plan("reset", "it has joined before, and the cluster doesn't know it")
@@ -82,7 +85,8 @@ def look(node: str) -> State:
         return State(False, "unknown", False, any(Path(path).exists() for path in HALF_JOINED))
     asked = kubectl(KUBELET_CONF, "get", "node", node, "-o", "name")
     running = run(["systemctl", "is-active", "--quiet", "kubelet.service"]).code == 0
-    return State(True, answer_of(asked.code, asked.err), running)
+    said = (asked.err.strip().splitlines() or [""])[-1]
+    return State(True, answer_of(asked.code, asked.err), running, said=said)
 
 
 def act(plan: Plan, document: dict[str, Any], node: str) -> None:

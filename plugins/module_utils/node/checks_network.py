@@ -85,13 +85,20 @@ def ports(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
         )
 
 
+def ipv4_network(text: str) -> IPv4Network:
+    """A network as it is written; ValueError also if the length of its prefix is left out."""
+    if "/" not in text:
+        raise ValueError("write the length of its prefix, as in /16")
+    return IPv4Network(text)
+
+
 def networks(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
     names = ("pod_cidr", "service_cidr", "subnet")
     ranges = {}
     for name in names:
         if wishes.get(name):
             try:
-                ranges[name] = IPv4Network(wishes[name])
+                ranges[name] = ipv4_network(wishes[name])
             except ValueError as error:
                 yield Problem(
                     name, repr(wishes[name]), "an IPv4 network such as 10.0.0.0/16", str(error)

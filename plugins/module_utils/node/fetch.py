@@ -37,7 +37,7 @@ class Source:
 
     registry: str = ""
     store: str = ""
-    timeout: float = 30
+    timeout: float = 10
 
     def place(self, repository: str, blob: str) -> str:
         if self.store:

@@ -7,6 +7,7 @@ import socket
 import urllib.error
 import urllib.request
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.roost.cluster.plugins.module_utils.node.core import StateError
 
@@ -31,6 +32,13 @@ def probe(ready: dict[str, Any], limit: float = 2) -> str:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return _connect(family, (host, port), f"tcp {host}:{port}", limit)
     return _get(ready["http"], int(ready.get("status") or 200), limit)
+
+
+def port_of(ready: dict[str, Any]) -> int | None:
+    """The TCP port of this machine at which a service answers, where it does at one."""
+    if ready.get("tcp"):
+        return int(ready["tcp"][1])
+    return (urlsplit(ready["http"]).port or 80) if ready.get("http") else None
 
 
 def _connect(family: int, address: Any, what: str, limit: float) -> str:

@@ -15,8 +15,10 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
     Wanted,
     changed_paths,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.node.listeners import listeners
 from ansible_collections.roost.cluster.plugins.module_utils.node.ready import (
     check_shape,
+    port_of,
     probe,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.node.systemd import (
@@ -178,16 +180,39 @@ def settle(service: Mapping[str, Any], node: Node, pause: float = 0.2) -> None:
     limit = float(ready.get("timeout") or DEFAULT_TIMEOUT)
     end = time.monotonic() + limit
     while True:
-        reason = _not_ready(systemd.one(name), ready)
+        seen, taken = systemd.one(name), _taken(node, name, ready)
+        reason = _not_ready(seen, ready, taken)
         if not reason:
             return
-        if reason == "failed" or time.monotonic() >= end:
-            after = "" if reason == "failed" else f" after {limit:g} s"
+        # One that was ended by that won't get any further.
+        ended = seen.active == "failed" or (taken and seen.sub == "auto-restart")
+        if ended or time.monotonic() >= end:
+            after = "" if ended else f" after {limit:g} s"
             raise StateError(f"{name} is not ready{after}: {reason}{systemd.evidence(name)}")
         time.sleep(pause)
 
 
-def _not_ready(seen: UnitLook, ready: Mapping[str, Any]) -> str | None:
+def _taken(node: Node, name: str, ready: Mapping[str, Any]) -> str:
+    """Who listens on the service's port in its place; empty where nobody or the service does.
+
+    That one may well answer as the service would.
+    """
+    port = port_of(dict(ready))
+    found = listeners(node.at("/proc"), [port]) if port else []
+    if any(f"/{name}" in (node.read(f"/proc/{one.pid}/cgroup") or "") for one in found):
+        return ""
+    others = [f"{one.process} (process {one.pid})" for one in found if one.process]
+    return (
+        f"port {port}: found held by {', '.join(others)}, expected free; stop what holds it, and "
+        "run the same again"
+        if others
+        else ""
+    )
+
+
+def _not_ready(seen: UnitLook, ready: Mapping[str, Any], taken: str) -> str | None:
+    if taken:
+        return taken
     if seen.active == "failed":
         return "failed"
     if seen.active != "active":

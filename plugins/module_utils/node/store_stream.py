@@ -108,8 +108,20 @@ def send(
             name = owners.get(at[0], "")
             raise StateError(
                 f"sending the blob {at[0]} ({name}): {trouble or 'the other end refused it'}; "
-                f"it ended with {rc}: {last[-2000:] or 'it printed nothing'}"
+                f"it ended with {rc}: {last[-2000:] or 'it printed nothing'}\n{_advice(last)}"
             )
+
+
+def _advice(last: str) -> str:
+    """What to do about a transfer whose other end said this last."""
+    # Where the disk gets full within a block, tar doesn't say why it wrote no more.
+    full = "No space left on device" in last or "Wrote only" in last
+    repair = (
+        "the disk is full: free some space where the machine keeps the store"
+        if full
+        else "look whether the machine still answers"
+    )
+    return f"{repair}, and run the same again; what has arrived whole is not sent again"
 
 
 def _end(process: subprocess.Popen[bytes], patience: float) -> int:

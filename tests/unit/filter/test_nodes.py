@@ -12,6 +12,7 @@ from ansible_collections.roost.cluster.plugins.filter.nodes import (
     binaries,
     machine_problems,
     nameservers,
+    pod_nameservers,
 )
 
 BUNDLE = {
@@ -41,6 +42,25 @@ def test_a_resolver_on_the_loopback_address_is_left_out() -> None:
     text = "# nameserver 9.9.9.9\nsearch lab\nnameserver 127.0.0.53\nnameserver 10.0.0.2\n"
     assert nameservers(text) == ["10.0.0.2"]
     assert nameservers("nameserver ::1\nnameserver fe80::1%eth0\n") == ["fe80::1"]
+
+
+def test_pods_are_given_name_servers_that_they_can_ask() -> None:
+    assert pod_nameservers(["192.0.2.53", "fe80::1"]) == ["192.0.2.53", "fe80::1"]
+    assert pod_nameservers("192.0.2.53, 192.0.2.54") == ["192.0.2.53", "192.0.2.54"]
+    assert pod_nameservers([]) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (["192.0.2.53 192.0.2.54"], "found '192.0.2.53 192.0.2.54', expected an IP address"),
+        ("ns.example.org", "found 'ns.example.org', expected an IP address"),
+        (["127.0.0.53"], "found 127.0.0.53, expected one that pods can reach"),
+    ],
+)
+def test_other_name_servers_are_refused(value: Any, problem: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=f"^kubelet_nameservers: {problem}"):
+        pod_nameservers(value)
 
 
 def machines(**facts: dict[str, Any]) -> dict[str, Any]:

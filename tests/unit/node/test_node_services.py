@@ -217,6 +217,39 @@ def test_waiting_for_a_service_ends(node: Node, commands: Commands) -> None:
     assert time.monotonic() - began < 2
 
 
+def listening(node: Node, port: int, process: str, group: str) -> None:
+    """A process of the machine, in a control group, listens on a port."""
+    proc = node.root / "proc"
+    (proc / "net").mkdir(parents=True, exist_ok=True)
+    line = f" 0: 0100007F:{port:04X} 00000000:0000 0A 0:0 00:0 0 0 0 4242 1"
+    (proc / "net/tcp").write_text(f"sl local_address\n{line}\n")
+    (proc / "7/fd").mkdir(parents=True, exist_ok=True)
+    (proc / "7/fd/3").unlink(missing_ok=True)
+    (proc / "7/fd/3").symlink_to("socket:[4242]")
+    (proc / "7/comm").write_text(f"{process}\n")
+    (proc / "7/cgroup").write_text(f"1:name=systemd:{group}\n")
+
+
+def test_somebody_else_does_not_answer_in_the_place_of_a_service(
+    node: Node, commands: Commands, registry: type[BlobHandler]
+) -> None:
+    of = registry.serve(b"x")
+    port = int(registry.address.rpartition(":")[2])
+    service = {"name": "roost-try", "ready": {"http": f"{registry.address}/{of['blob']}"}}
+    show(commands, "roost-try.service")
+    listening(node, port, "registry", "/system.slice/roost-try.service")
+    settle(service, node)
+    listening(node, port, "python3", "/user.slice")
+    service["ready"]["timeout"] = 0.2
+    held = rf"after 0.2 s: port {port}: found held by python3 \(process 7\), expected free; stop"
+    with pytest.raises(StateError, match=held):
+        settle(service, node, pause=0.05)
+    service["ready"]["timeout"] = 60
+    show(commands, "roost-try.service", ActiveState="activating", SubState="auto-restart")
+    with pytest.raises(StateError, match=rf"is not ready: port {port}: found held by python3"):
+        settle(service, node)
+
+
 def test_ready_means_that_it_answers(tmp_path: Path, registry: type[BlobHandler]) -> None:
     path = str(tmp_path / "s")
     assert "does not accept connections" in probe({"unix": path})

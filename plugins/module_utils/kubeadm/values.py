@@ -1,0 +1,64 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is wrong with values that kubeadm's documents are made from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import AddressValueError, IPv4Address
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.module_utils.node.checks_network import ipv4_network
+
+# Of those who find out about a wrong one only minutes later, or never.
+NETWORKS = ("pod_cidr", "service_cidr")
+
+
+def problems(values: Mapping[str, Any], role: str) -> list[str]:
+    """Every problem at once, each with the option, what it is and what was expected."""
+    return [
+        *_address(values["node_ip"], role),
+        *_endpoint(values["endpoint"], role),
+        *_networks(values, role),
+    ]
+
+
+def _address(value: Any, role: str) -> Iterator[str]:
+    try:
+        IPv4Address(str(value))
+    except AddressValueError:
+        yield f"{role}_node_ip: found {value!r}, expected an IPv4 address of the machine"
+
+
+def _endpoint(value: Any, role: str) -> Iterator[str]:
+    host, _colon, port = str(value).rpartition(":")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", host) or not _is_port(port):
+        yield (
+            f"{role}_endpoint: found {value!r}, expected the API's address and port, as in "
+            "192.168.56.100:6443"
+        )
+
+
+def _is_port(text: str) -> bool:
+    return text.isdigit() and 0 < int(text) < 65536
+
+
+def _networks(values: Mapping[str, Any], role: str) -> Iterator[str]:
+    networks = {}
+    for name in NETWORKS:
+        if name not in values:
+            continue
+        try:
+            networks[name] = ipv4_network(str(values[name]))
+        except ValueError as error:
+            yield (
+                f"{role}_{name}: found {values[name]!r}, expected an IPv4 network such as "
+                f"10.0.0.0/16: {error}"
+            )
+    if len(networks) == 2 and networks["pod_cidr"].overlaps(networks["service_cidr"]):
+        yield (
+            f"{role}_pod_cidr: found {networks['pod_cidr']}, which overlaps {role}_service_cidr "
+            f"{networks['service_cidr']}, expected ranges apart from each other; change one of the "
+            "two"
+        )
