@@ -21,8 +21,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -40,6 +42,7 @@ INVENTORY = REPOSITORY / "inventory"
 Setting = Callable[[str], str]
 Playbook = Callable[..., Ran]
 Converge = Callable[..., Ran]
+Refused = Callable[..., str]
 Eventually = Callable[[Callable[[], Any], Any, float], None]
 
 
@@ -68,6 +71,52 @@ def converge(playbook: Playbook) -> Converge:
         return playbook(path, *arguments, **environment)
 
     return apply
+
+
+@pytest.fixture(scope="session")
+def refused(converge: Converge) -> Refused:
+    """Applies the role where it has to fail before it changes anything, and returns what is said.
+
+    `refused(preflight_min_cpus=99)` gives it an option, `refused(hosts={"worker-1": {…}})` a
+    variable of one machine.
+    """
+
+    def apply(hosts: Mapping[str, Mapping[str, Any]] | None = None, **options: Any) -> str:
+        with variables(hosts or {}) as inventory:
+            ran = converge(*inventory, "--extra-vars", json.dumps(options))
+        assert ran.code != 0
+        assert ran.changed == 0
+        return ran.said
+
+    return apply
+
+
+@contextmanager
+def variables(hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
+    """The arguments with which machines have these variables, over those of the inventory."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        yaml.safe_dump({"all": {"hosts": {name: dict(own) for name, own in hosts.items()}}}, file)
+        file.flush()
+        yield [f"--inventory={file.name}"] if hosts else []
+
+
+@pytest.fixture
+def recovers(converge: Converge) -> Iterator[Callable[[], None]]:
+    """Applies the role without a fault, twice: the second time there is nothing left to do.
+
+    A test that fails before it gets there leaves the next one machines that are well, too.
+    """
+    called = []
+
+    def apply() -> None:
+        called.append(True)
+        assert converge().code == 0
+        again = converge()
+        assert (again.code, again.changed) == (0, 0)
+
+    yield apply
+    if not called:
+        converge()
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,16 @@ class Ran:
     output: str
 
     @property
+    def said(self) -> str:
+        """All that was printed, in one line: messages are folded where they are shown."""
+        return " ".join(self.output.split())
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something, on all machines."""
+        return sum(counts["changed"] for counts in self.recap.values())
+
+    @property
     def recap(self) -> dict[str, dict[str, int]]:
         """Ansible's last recap: counts by host."""
         text = self.output.rpartition("PLAY RECAP")[2]
