@@ -66,6 +66,19 @@ class Client(Protocol):
     def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> tuple[int, str]: ...
 
 
+class Editor(Client, Protocol):
+    """The calls that change something. With a resourceVersion in its metadata an object is changed
+    only if nobody else did so since; the server answers 409 otherwise."""
+
+    def apply(self, item: Block) -> Block: ...
+
+    def create(self, item: Block) -> Block: ...
+
+    def replace(self, item: Block) -> Block: ...
+
+    def delete(self, item: Block) -> None: ...
+
+
 class KubernetesClient:
     """A cluster behind a kubeconfig. It may be used from several threads.
 
@@ -114,6 +127,24 @@ class KubernetesClient:
         """What the object would be after a server-side apply."""
         query = {"fieldManager": FIELD_MANAGER, "force": "true", "dryRun": "All"}
         return self._ask("PATCH", object_path(item), query, item)
+
+    def apply(self, item: Block) -> Block:
+        """Server-side apply; the object as it is now."""
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        return self._ask("PATCH", object_path(item), query, item)
+
+    def create(self, item: Block) -> Block:
+        """Refused with 409 if there is one already."""
+        path = KINDS[item["kind"]].collection(item["metadata"].get("namespace"))
+        return self._ask("POST", path, {"fieldManager": FIELD_MANAGER}, item)
+
+    def replace(self, item: Block) -> Block:
+        return self._ask("PUT", object_path(item), {"fieldManager": FIELD_MANAGER}, item)
+
+    def delete(self, item: Block) -> None:
+        """Nothing if it is gone already. What it owns ends in the background."""
+        query = {"propagationPolicy": "Background"}
+        self._ask_unless_absent("DELETE", object_path(item), query)
 
     def log(self, namespace: str, pod: str, container: str, lines: int) -> str:
         query = {"container": container, "tailLines": str(lines)}

@@ -62,6 +62,7 @@ KINDS: Mapping[str, Kind] = {
     "VirtualService": Kind(_ISTIO, "virtualservices"),
     "Gateway": Kind(_ISTIO, "gateways"),
     "EnvoyFilter": Kind("/apis/networking.istio.io/v1alpha3", "envoyfilters"),
+    "Lease": Kind("/apis/coordination.k8s.io/v1", "leases"),
     "PeerAuthentication": Kind(_ISTIO_SECURITY, "peerauthentications"),
 }
 

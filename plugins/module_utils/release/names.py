@@ -107,6 +107,11 @@ def rate_limit_name(release: str) -> str:
     return f"roost-{release}-rate-limit"
 
 
+def rollout_name(release: str) -> str:
+    """The Lease and the ConfigMap in which a rollout keeps who steers and how far it got."""
+    return f"roost-{release}"
+
+
 def host_of(service: str, namespace: str, context: Context) -> str:
     # Full names only: Istio reads a short one relative to the namespace of the rule.
     return f"{service}.{namespace}.svc.{context.cluster_domain}"

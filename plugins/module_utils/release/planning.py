@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,11 +108,23 @@ def plan(file: Block, client: Client, context: Context) -> Plan:
     problems = survey.neighbours(client, release) + survey.foreign(client, wanted, found)
     if problems:
         raise Rejected(problems)
-    built = stages.build(release, found, context, file)
+    return towards(release, found, file, client, context, merged.notes)
+
+
+def towards(
+    release: Release,
+    found: live.Inventory,
+    record: Block | None,
+    client: Client,
+    context: Context,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """From what is live to a release, with `record` as the block last applied from the file."""
+    built = stages.build(release, found, context, record)
     verdicts = survey.compare(client, found, candidates(built))
     steady = expect.steady(release, context)
     steps = settle(built, lambda item: verdicts[fingerprint(item)], steady)
-    return Plan(release, steps, merged.notes, steady)
+    return Plan(release, steps, list(notes), steady)
 
 
 def _after_merge(problem: Problem) -> Problem:

@@ -1,0 +1,39 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rolls a version out; documented by the module of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import engine, lines
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import PROMOTED
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import asked
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.steering import (
+    COMMON,
+    Steering,
+)
+
+ARGUMENTS = {
+    **COMMON,
+    "version": {"type": "str", "required": True},
+    "app_image": {"type": "str"},
+    "model_image": {"type": "str"},
+}
+
+
+class ActionModule(Steering):
+    """Walks a version from weight 0 to its verdict."""
+
+    _supports_check_mode = True
+    ARGUMENTS = ARGUMENTS
+
+    def steer(self, job: Job, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        version = asked(job.file, wanted["version"], wanted["app_image"], wanted["model_image"])
+        document = engine.run(job, version, self.tell)
+        result = {"changed": True, **engine.summary(document)}
+        if document.outcome != PROMOTED:
+            result |= {"failed": True, "msg": lines.ending(document)}
+        return result

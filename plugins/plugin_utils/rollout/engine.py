@@ -1,0 +1,241 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Walks a canary: reads, lets the statistics judge, and carries out what follows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError
+from ansible_collections.roost.cluster.plugins.module_utils.release.model import Progress, Release
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
+    document as documents,
+)
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
+    endings,
+    lines,
+    opening,
+    readings,
+    walk,
+)
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
+    scene as scenes,
+)
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import (
+    Document,
+    Pair,
+    stamp,
+)
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import (
+    Hands,
+    Late,
+    Moved,
+)
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.heartbeat import Heartbeat
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.judge import Judge
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lost, utc
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import Asked
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import Scene
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import (
+    Stored,
+    thinned,
+)
+
+Tell = Callable[[str], None]
+
+
+def run(job: Job, asked: Asked, tell: Tell) -> Document:
+    """Roll the version out, or refuse to. Ends promoted, rolled back, waiting or stopped."""
+    scene = scenes.look(job.client, job.name, job.namespace)
+    opening.pair_of(asked, scene.release, job.file, job.digests)
+    lock = job.lock()
+    lock.acquire()
+    with Heartbeat(lock) as beat:
+        # Once more, for nobody else changes it from here on.
+        scene = scenes.look(job.client, job.name, job.namespace)
+        pair = opening.pair_of(asked, scene.release, job.file, job.digests)
+        return Engine(job, beat, tell).walk(scene, Pair(asked.version, pair))
+
+
+class Engine:
+    """One rollout from here to its end, or to where somebody stops it."""
+
+    def __init__(self, job: Job, beat: Heartbeat, tell: Tell) -> None:
+        self._job, self._beat, self._tell = job, beat, tell
+        self._hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
+        self._store = job.store()
+        self._settings = job.file.rollout
+        self._scene: Scene
+        self._document: Document
+        self._judge: Judge
+
+    def walk(self, scene: Scene, canary: Pair) -> Document:
+        self._scene = scene
+        self._begin(canary)
+        try:
+            action = self._bring_up(canary)
+            while isinstance(action, (walk.Keep, walk.Weigh)):
+                action = (
+                    self._weigh(action.weight) if isinstance(action, walk.Weigh) else self._look()
+                )
+            return self._end(action)
+        except Lost as lost:
+            # Who took over writes the state from here on.
+            return self._stopped(f"{lost}; this run stops", keep=False)
+        except (ApiError, Late, Moved, readings.OtherEdges) as error:
+            return self._stopped(str(error), keep=True)
+
+    def _begin(self, canary: Pair) -> None:
+        """Go on with the rollout whose state is on the cluster, or begin one."""
+        live = self._scene.release
+        stable = Pair(live.stable, dict(live.versions[live.stable]))
+        stored = self._store.read(self._job.client)
+        earlier = stored.document if stored else None
+        if (
+            stored
+            and earlier
+            and live.canary
+            and earlier.outcome not in documents.DECIDED
+            and (earlier.stable, earlier.canary) == (stable, canary)
+        ):
+            self._judge = Judge.resumed(
+                self._job,
+                live,
+                canary.version,
+                stored.comparison,
+                waited=earlier.outcome == documents.WAITING,
+            )
+            self._document = walk.resumed(earlier, self._job.who, live.canary.weight)
+            self._tell(
+                f"going on with rollout {earlier.id} of {canary.version} at {live.canary.weight}%, "
+                f"which {earlier.who} began at {earlier.began}"
+            )
+            return
+        same = live.progress if live.canary else None
+        self._judge = Judge.new(self._job, live, canary.version)
+        self._document = Document(
+            id=same.rollout if same else documents.new_id(),
+            release=live.name,
+            namespace=live.namespace,
+            who=self._job.who,
+            began=stamp(utc()),
+            stable=stable,
+            canary=canary,
+            settings=self._settings.as_block(),
+            sources=readings.SOURCES,
+        )
+        self._tell(
+            f"rollout {self._document.id} of {canary.version} beside {stable.version}, "
+            f"by {self._document.who}"
+        )
+
+    def _bring_up(self, canary: Pair) -> walk.Action:
+        """The pair's pods run and every proxy knows them; its weight stays as it is, at first 0."""
+        live = self._scene.release
+        weight = live.canary.weight if live.canary else 0
+        release = self._with(weight)
+        self._save()
+        try:
+            notes = self._hands.bring(self._scene, release)
+        except Late as late:
+            if weight:
+                raise
+            return walk.RollBack(f"{canary.version} can't be brought up: {late}")
+        for note in notes:
+            self._tell(note)
+        self._scene = self._hands.look(release.name, release.namespace)
+        action = walk.opening(weight, self._settings.steps)
+        if isinstance(action, walk.Keep):
+            self._enter(weight)
+        self._judge.base()
+        self._tell(f"{canary.version} is up at {weight}%, and every proxy knows it")
+        return action
+
+    def _weigh(self, weight: int) -> walk.Action:
+        release = self._with(weight)
+        self._enter(weight)
+        self._scene = self._hands.weigh(self._scene, release)
+        self._hands.drawn(release)
+        self._tell(f"{self._document.canary.version} gets {weight}%")
+        return walk.Keep()
+
+    def _enter(self, weight: int) -> None:
+        """Written down before the weight changes."""
+        self._document = walk.stepped(self._document, weight, stamp(utc()))
+        self._judge.enter(weight)
+        self._save()
+
+    def _look(self) -> walk.Action:
+        self._beat.pause(self._judge.due - time.monotonic())
+        try:
+            seen = self._judge.look()
+        except ApiError as error:
+            self._tell(f"nothing could be read, the weight stays: {error}")
+            return walk.Keep()
+        for text in seen.silent:
+            self._tell(f"{text}; left out of this look")
+        if seen.verdict is None:
+            return walk.Keep()
+        look = {"at": stamp(utc()), "weight": self._document.weight, **seen.look}
+        self._document, action = walk.looked(
+            self._document, look, seen.counts, seen.verdict, self._settings.steps
+        )
+        self._document = replace(self._document, override_share=seen.override_share)
+        self._tell(lines.look_line(self._document, seen.seconds, seen.counts, seen.verdict))
+        if isinstance(action, walk.RollBack):
+            # At once; what is to be written down comes after it.
+            return action
+        self._save()
+        return action
+
+    def _end(self, action: walk.Action) -> Document:
+        ending = endings.Ending(self._job, self._hands, self._tell)
+        if isinstance(action, walk.RollBack):
+            self._document = ending.roll_back(self._scene, self._stored(), action.reason)
+        elif isinstance(action, walk.Promote):
+            self._document = ending.promote(self._scene, self._stored(), action.reason)
+        elif isinstance(action, walk.Leave):
+            self._document = ending.leave(self._stored(), action.reason)
+        return self._document
+
+    def _stopped(self, reason: str, keep: bool) -> Document:
+        self._document = walk.ended(self._document, documents.STOPPED, reason, stamp(utc()))
+        if keep:
+            try:
+                self._beat.certain()
+                self._save()
+            except (ApiError, Lost) as error:
+                self._tell(f"the state could not be written: {error}")
+        return self._document
+
+    def _with(self, weight: int) -> Release:
+        """The live release with the canary at this weight, as a step of this rollout."""
+        live, document = self._scene.release, self._document
+        progress = Progress(document.id, (weight,))
+        if live.canary and live.progress and live.progress.rollout == document.id:
+            progress = live.progress.at(weight)
+        pair = document.canary
+        return scenes.with_canary(live, pair.version, pair.images, weight, progress)
+
+    def _stored(self) -> Stored:
+        return Stored(self._document, self._judge.as_dict())
+
+    def _save(self) -> None:
+        self._document = thinned(self._document)
+        self._store.write(self._job.client, self._stored())
+
+
+def summary(document: Document) -> dict[str, Any]:
+    """What a playbook gets to know."""
+    return {
+        "id": document.id,
+        "outcome": document.outcome,
+        "reason": document.reason,
+        "weight": document.weight,
+        "stable": asdict(document.stable),
+        "canary": asdict(document.canary),
+    }

@@ -1,0 +1,130 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Brings what is live to a release: all of its objects in their order, or the weight alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ansible_collections.roost.cluster.plugins.module_utils.api import evidence
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
+    Editor,
+    Refused,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    expect,
+    names,
+    objects,
+    planning,
+    waiting,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release.expect import Wait
+from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import scene as scenes
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import Scene
+
+_PAUSE = 0.3
+
+
+class Moved(Exception):
+    """The route was changed by somebody else since it was read."""
+
+
+class Late(Exception):
+    """What was changed did not take effect in time; the text says what is missing."""
+
+
+@dataclass
+class Hands:
+    """Changes the cluster. `allowed` is asked before each change and raises if it must not be."""
+
+    client: Editor
+    context: Context
+    timeout: float
+    allowed: Callable[[], None]
+    # Called for each pause while something is awaited; raises if that has to end.
+    sleep: Callable[[float], None] = time.sleep
+
+    def look(self, name: str, namespace: str) -> Scene:
+        return scenes.look(self.client, name, namespace)
+
+    def plan(self, scene: Scene, release: Release) -> planning.Plan:
+        return planning.towards(release, scene.inventory, scene.record, self.client, self.context)
+
+    def bring(self, scene: Scene, release: Release) -> list[str]:
+        """Go through every stage that is left to do; what is worth telling."""
+        plan = self.plan(scene, release)
+        notes: list[str] = []
+        for step in plan.steps:
+            for item in step.stage.objects:
+                self.allowed()
+                self._change(item, step.stage.state)
+            notes += self._wait(release, step.stage.wait)
+        if not plan.steps:
+            notes += self._wait(release, plan.steady)
+        return notes
+
+    def weigh(self, scene: Scene, release: Release) -> Scene:
+        """Change nothing but how the gateway draws, in one update that is refused if anybody else
+        changed the route since the scene was looked at. Doesn't wait."""
+        self.allowed()
+        route = self._change(self._route(scene, release), "present")
+        return scene.with_route(release, route)
+
+    def drawn(self, release: Release) -> None:
+        """Wait until every gateway draws as the release says."""
+        self._wait(release, expect.weights(release, release.weights, self.context))
+
+    def _route(self, scene: Scene, release: Release) -> Block:
+        name = names.entry_route_name(release.name)
+        route = next(
+            item
+            for item in objects.derive(release, self.context, scene.record)
+            if item["kind"] == "VirtualService" and item["metadata"]["name"] == name
+        )
+        read = scene.route["metadata"]["resourceVersion"]
+        return {**route, "metadata": {**route["metadata"], "resourceVersion": read}}
+
+    def _change(self, item: Block, state: str) -> Block:
+        try:
+            if state != "absent":
+                return self.client.apply(item)
+            self.client.delete(item)
+            return item
+        except Refused as error:
+            if error.status == 409:
+                raise Moved(str(error)) from error
+            raise
+
+    def _wait(self, release: Release, wait: Wait) -> list[str]:
+        if not wait:
+            return []
+        place = waiting.Place(
+            release.name,
+            release.namespace,
+            self.context.gateway_namespace,
+            self.context.gateway_selector,
+        )
+        outcome = waiting.Watcher(self.client, place, sleep=self.sleep).wait(
+            wait, self.timeout, _PAUSE
+        )
+        if outcome.missing:
+            raise Late(self._why(release, wait, outcome))
+        return outcome.notes
+
+    def _why(self, release: Release, wait: Wait, outcome: waiting.Outcome) -> str:
+        concerned = waiting.concerned(wait)
+        lines = [f"after {outcome.seconds:.0f} s this is still missing:"]
+        lines += [f"  - {text}" for text in outcome.missing]
+        reasons = evidence.gather(
+            self.client,
+            release.namespace,
+            concerned,
+            lambda pod: names.workload_of(pod) in concerned,
+            names.release_selector(release.name),
+        )
+        return "\n".join([*lines, *(f"    {text}" for text in reasons)])

@@ -1,0 +1,42 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Latency histograms in Envoy's Prometheus text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ansible_collections.roost.cluster.plugins.module_utils.verify.envoy_stats import Cluster
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision import counts
+
+# Per answer, from the last byte of the request to the last of the answer, in milliseconds.
+_BUCKET = re.compile(
+    r"^envoy_cluster_upstream_rq_time_bucket\{(?P<labels>.*)\} (?P<count>\d+)$", re.MULTILINE
+)
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+class OtherEdges(ValueError):
+    """A proxy counts latencies in other buckets than the statistics expect."""
+
+
+def histograms(text: str, edges: Sequence[float]) -> dict[Cluster, tuple[int, ...]]:
+    """Counts of each bucket, one more than there are edges, for every outbound cluster."""
+    cumulative: dict[Cluster, dict[float, int]] = {}
+    for match in _BUCKET.finditer(text):
+        labels = dict(_LABEL.findall(match["labels"]))
+        cluster = Cluster.parse(labels.get("cluster_name", ""))
+        if cluster is not None:
+            cumulative.setdefault(cluster, {})[float(labels["le"])] = int(match["count"])
+    wanted = [*edges, float("inf")]
+    found = {}
+    for cluster, buckets in cumulative.items():
+        if list(buckets) != wanted:
+            raise OtherEdges(
+                f"the latencies to {cluster.host} ({cluster.subset}) are counted in "
+                f"{len(buckets)} buckets; expected the {len(wanted)} that Roost sets by the "
+                "annotation sidecar.istio.io/statsHistogramBuckets; start the pod anew with it"
+            )
+        found[cluster] = counts.histogram(list(buckets.values()))
+    return found

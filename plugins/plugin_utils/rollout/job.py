@@ -1,0 +1,53 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who decides, where, by what: everything that one call of a playbook knows beforehand."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Editor
+from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lock
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Store
+
+
+def who() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@dataclass(frozen=True)
+class Job:
+    client: Editor
+    context: Context
+    # As the file describes it, with its images resolved. Of it only versions, the settings of
+    # rollouts and whom to notify are used; the rest is as it is live.
+    file: Release
+    # Canonical NAME:TAG → digest.
+    digests: Mapping[str, str]
+    # Seconds until pods and proxies must be as they should.
+    timeout: float
+    # Folder of the reports; None: none is written.
+    reports: Path | None = None
+    who: str = field(default_factory=who)
+    session: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+    @property
+    def namespace(self) -> str:
+        return self.file.namespace
+
+    def lock(self) -> Lock:
+        return Lock(self.client, self.name, self.namespace, self.who, self.session)
+
+    def store(self) -> Store:
+        return Store(self.name, self.namespace)

@@ -1,0 +1,101 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the actions that steer a release have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
+    GATEWAY,
+    KUBECONFIG,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
+    ApiError,
+    KubernetesClient,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.release import planning, spec
+from ansible_collections.roost.cluster.plugins.module_utils.release.live import Unreadable
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
+from ansible_collections.roost.cluster.plugins.module_utils.release.resolving import (
+    Unusable,
+    read_lock,
+)
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import Late, Moved
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Held, Lost
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.refusal import Refusal
+
+COMMON: dict[str, Any] = {
+    "release": {"type": "dict", "required": True},
+    **KUBECONFIG,
+    "lock": {"type": "path"},
+    **GATEWAY,
+    "cluster_domain": {"type": "str", "default": "cluster.local"},
+    "timeout": {"type": "int", "default": 300},
+    "reports": {"type": "path"},
+}
+# What a person can do something about; anything else is a defect and keeps its traceback.
+_TOLD = (
+    ApiError,
+    Held,
+    Late,
+    Lost,
+    Moved,
+    Refusal,
+    Unreadable,
+    Unusable,
+    planning.Rejected,
+)
+
+
+class Steering(ActionBase):
+    """An action on the controller that talks to the cluster and tells what happens as it does."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    ARGUMENTS: dict[str, Any] = {}
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _result, wanted = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
+        try:
+            return self.steer(self._job(wanted), wanted)
+        except _TOLD as error:
+            raise AnsibleActionFail(str(error)) from None
+
+    def steer(self, job: Job, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @property
+    def tell(self) -> Callable[[str], None]:
+        display = Display()
+        return lambda text: display.display(text)
+
+    def _job(self, wanted: Mapping[str, Any]) -> Job:
+        digests = read_lock(self._path(wanted["lock"]))
+        block = planning.accept(wanted["release"], digests)
+        release, problems = spec.read(block)
+        if release is None:
+            raise planning.Rejected(problems)
+        reports = self._path(wanted["reports"])
+        return Job(
+            client=KubernetesClient(self._path(wanted["kubeconfig"]) or ""),
+            context=Context(
+                wanted["gateway_namespace"], wanted["gateway_selector"], wanted["cluster_domain"]
+            ),
+            file=release,
+            digests=digests or {},
+            timeout=float(wanted["timeout"]),
+            reports=Path(reports) if reports else None,
+        )
+
+    def _path(self, path: str | None) -> str | None:
+        return str(self._loader.path_dwim(path)) if path else None
