@@ -48,8 +48,6 @@ class Ending:
             f"no gateway draws {version} any more, {time.monotonic() - began:.1f} s after the "
             "decision"
         )
-        stored = replace(stored, document=replace(stored.document, reason=reason))
-        self._job.store().write(self._job.client, stored)
         self._finish(scene)
         return self._ended(stored, documents.ROLLED_BACK, reason)
 

@@ -35,6 +35,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import
     Moved,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.heartbeat import Heartbeat
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.histograms import OtherEdges
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.judge import Judge
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lost, utc
@@ -58,7 +59,7 @@ def run(job: Job, asked: Asked, tell: Tell) -> Document:
         # Once more, for nobody else changes it from here on.
         scene = scenes.look(job.client, job.name, job.namespace)
         pair = opening.pair_of(asked, scene.release, job.file, job.digests)
-        return Engine(job, beat, tell).walk(scene, Pair(asked.version, pair))
+        return Engine(job, beat, tell).go(scene, Pair(asked.version, pair))
 
 
 class Engine:
@@ -73,11 +74,11 @@ class Engine:
         self._document: Document
         self._judge: Judge
 
-    def walk(self, scene: Scene, canary: Pair) -> Document:
+    def go(self, scene: Scene, canary: Pair) -> Document:
         self._scene = scene
-        self._begin(canary)
+        begun = self._begin(canary)
         try:
-            action = self._bring_up(canary)
+            action = begun or self._bring_up(canary)
             while isinstance(action, (walk.Keep, walk.Weigh)):
                 action = (
                     self._weigh(action.weight) if isinstance(action, walk.Weigh) else self._look()
@@ -86,22 +87,23 @@ class Engine:
         except Lost as lost:
             # Who took over writes the state from here on.
             return self._stopped(f"{lost}; this run stops", keep=False)
-        except (ApiError, Late, Moved, readings.OtherEdges) as error:
+        except (ApiError, Late, Moved, OtherEdges) as error:
             return self._stopped(str(error), keep=True)
 
-    def _begin(self, canary: Pair) -> None:
-        """Go on with the rollout whose state is on the cluster, or begin one."""
+    def _begin(self, canary: Pair) -> walk.Action | None:
+        """Go on with the rollout whose state is on the cluster, or begin one. An action that was
+        begun and not finished comes first."""
         live = self._scene.release
         stable = Pair(live.stable, dict(live.versions[live.stable]))
         stored = self._store.read(self._job.client)
         earlier = stored.document if stored else None
-        if (
-            stored
-            and earlier
-            and live.canary
+        same = (
+            earlier
             and earlier.outcome not in documents.DECIDED
             and (earlier.stable, earlier.canary) == (stable, canary)
-        ):
+        )
+        weight = live.canary.weight if live.canary else 0
+        if stored and earlier and same and (live.canary or earlier.steps):
             self._judge = Judge.resumed(
                 self._job,
                 live,
@@ -109,16 +111,16 @@ class Engine:
                 stored.comparison,
                 waited=earlier.outcome == documents.WAITING,
             )
-            self._document = walk.resumed(earlier, self._job.who, live.canary.weight)
+            self._document = walk.resumed(earlier, self._job.who, weight)
             self._tell(
-                f"going on with rollout {earlier.id} of {canary.version} at {live.canary.weight}%, "
+                f"going on with rollout {earlier.id} of {canary.version} at {weight}%, "
                 f"which {earlier.who} began at {earlier.began}"
             )
-            return
-        same = live.progress if live.canary else None
+            return None if live.canary else walk.RollBack(earlier.reason or walk.TAKEN_BACK)
+        known = live.progress if live.canary else None
         self._judge = Judge.new(self._job, live, canary.version)
         self._document = Document(
-            id=same.rollout if same else documents.new_id(),
+            id=known.rollout if known else documents.new_id(),
             release=live.name,
             namespace=live.namespace,
             who=self._job.who,
@@ -132,6 +134,7 @@ class Engine:
             f"rollout {self._document.id} of {canary.version} beside {stable.version}, "
             f"by {self._document.who}"
         )
+        return None
 
     def _bring_up(self, canary: Pair) -> walk.Action:
         """The pair's pods run and every proxy knows them; its weight stays as it is, at first 0."""
@@ -186,9 +189,6 @@ class Engine:
         )
         self._document = replace(self._document, override_share=seen.override_share)
         self._tell(lines.look_line(self._document, seen.seconds, seen.counts, seen.verdict))
-        if isinstance(action, walk.RollBack):
-            # At once; what is to be written down comes after it.
-            return action
         self._save()
         return action
 

@@ -21,11 +21,13 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release import planning, spec
 from ansible_collections.roost.cluster.plugins.module_utils.release.live import Unreadable
+from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 from ansible_collections.roost.cluster.plugins.module_utils.release.resolving import (
     Unusable,
     read_lock,
 )
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import lines
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import Late, Moved
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Held, Lost
@@ -74,6 +76,10 @@ class Steering(ActionBase):
     def steer(self, job: Job, wanted: Mapping[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
 
+    def planned(self, plan: planning.Plan) -> dict[str, Any]:
+        """The result of a dry run."""
+        return {"changed": bool(plan.changes), "diff": plan.diff()}
+
     @property
     def tell(self) -> Callable[[str], None]:
         display = Display()
@@ -99,3 +105,25 @@ class Steering(ActionBase):
 
     def _path(self, path: str | None) -> str | None:
         return str(self._loader.path_dwim(path)) if path else None
+
+
+def steered(
+    job: Job, release: Release, changed: bool, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """The result after a person steered, with what the file has to say from now on."""
+    canary = release.canary
+    version = canary.version if canary else release.stable
+    images = dict(release.versions[version])
+    unknown = images if job.file.versions.get(version) != images else {}
+    commit = lines.to_commit(
+        release.stable, (canary.version, canary.weight) if canary else None, unknown
+    )
+    for line in commit:
+        tell(line)
+    return {
+        "changed": changed,
+        "stable": release.stable,
+        "canary": canary.version if canary else None,
+        "weight": canary.weight if canary else 0,
+        "commit": commit,
+    }

@@ -20,6 +20,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import docum
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import Document
 
 FULL = 100
+TAKEN_BACK = "the canary was taken back while nobody steered the rollout"
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def looked(
 
 def _end_step(document: Document, at: str, verdict: Verdict) -> Document:
     steps = _closed(document.steps, at, verdict.outcome.value, verdict.reason)
-    return replace(document, steps=steps)
+    return replace(document, steps=steps, reason=verdict.reason)
 
 
 def _closed(
@@ -136,9 +137,9 @@ def resumed(document: Document, who: str, live: int) -> Document:
     """Somebody goes on with it. A step that was written down, but whose weight never became live
     before the rollout was killed, is forgotten."""
     steps = document.steps
-    if len(steps) > 1 and not steps[-1]["counts"] and steps[-2]["weight"] == live:
+    if len(steps) > 1 and live and not steps[-1]["counts"] and steps[-2]["weight"] == live:
         steps = steps[:-1]
-    return replace(document, who=who, ended=None, outcome=documents.RUNNING, reason="", steps=steps)
+    return replace(document, who=who, ended=None, outcome=documents.RUNNING, steps=steps)
 
 
 def ended(document: Document, outcome: str, reason: str, at: str) -> Document:
