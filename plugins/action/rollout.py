@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import engine, lines
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import engine, lines, preview
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import PROMOTED
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import asked
@@ -32,6 +32,11 @@ class ActionModule(Steering):
 
     def steer(self, job: Job, wanted: Mapping[str, Any]) -> dict[str, Any]:
         version = asked(job.file, wanted["version"], wanted["app_image"], wanted["model_image"])
+        if self._task.check_mode:
+            found = preview.preview(job, version)
+            for line in found.lines:
+                self.tell(line)
+            return {**self.planned(found.objects), "changed": True, "plan": found.lines}
         document = engine.run(job, version, self.tell)
         result = {"changed": True, **engine.summary(document)}
         if document.outcome != PROMOTED:

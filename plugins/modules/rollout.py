@@ -81,6 +81,11 @@ stable:
   description: Version and images of the stable pair as it was at the beginning.
   returned: when it began
   type: dict
+plan:
+  description: In check mode, what would be done and how long it would take, line by line.
+  returned: in check mode
+  type: list
+  elements: str
 canary:
   description: Version and images of the pair that was rolled out.
   returned: when it began

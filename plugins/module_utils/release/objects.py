@@ -13,6 +13,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import (
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 
+# An address that is notified may be a secret, and whoever may read routes reads the record.
+NOT_RECORDED = ("notify",)
+
 
 def derive(release: Release, context: Context, record: Block | None = None) -> list[Block]:
     """Every object of a release whose images are resolved to digests, in its final state.
@@ -52,9 +55,8 @@ def subsets(release: Release, service: str) -> list[str]:
 
 
 def dumps(record: Block | None) -> str | None:
-    """One line, and the same line for the same block. An address that is notified may be a secret,
-    and whoever may read routes reads this."""
+    """One line, and the same line for the same block."""
     if record is None:
         return None
-    shown = {key: value for key, value in record.items() if key != "notify"}
+    shown = {key: value for key, value in record.items() if key not in NOT_RECORDED}
     return json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

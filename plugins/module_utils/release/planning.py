@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.api import differences
@@ -12,6 +13,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.comparison impor
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
     expect,
+    lease,
     live,
     objects,
     progress,
@@ -90,6 +92,9 @@ def plan(file: Block, client: Client, context: Context) -> Plan:
     name, namespace = file["name"], file["namespace"]
     found = survey.inventory(client, name, namespace, context.gateway_namespace)
     record = live.record_of(live.entry_route(found, name, namespace))
+    problems = _steered(client, file, record)
+    if problems:
+        raise Rejected(problems)
     merged = three_way.merge(file, record, live.live_of(found, name, namespace))
     if merged.problems:
         raise Rejected(merged.problems)
@@ -125,6 +130,35 @@ def towards(
     steady = expect.steady(release, context)
     steps = settle(built, lambda item: verdicts[fingerprint(item)], steady)
     return Plan(release, steps, list(notes), steady)
+
+
+def _steered(client: Client, file: Block, record: Block | None) -> list[Problem]:
+    """What was edited in the file, while somebody steers a rollout."""
+    if record is None:
+        return []
+    edited = _edited(file, record)
+    if not edited:
+        return []
+    found = client.get(lease.lease(file["name"], file["namespace"]))
+    holder = lease.alive(found, datetime.now(timezone.utc))
+    if holder is None:
+        return []
+    return [
+        Problem(
+            key,
+            file.get(key),
+            "the value that was applied last",
+            f"a rollout is steered by {holder}; let it end, or decide it by playbooks/promote.yml "
+            "or playbooks/rollback.yml, and apply the edited file then",
+        )
+        for key in edited
+    ]
+
+
+def _edited(file: Block, record: Block) -> list[str]:
+    """Keys with another value than when the file was last applied."""
+    kept = {key: value for key, value in file.items() if key not in objects.NOT_RECORDED}
+    return sorted(key for key in kept.keys() | record.keys() if kept.get(key) != record.get(key))
 
 
 def _after_merge(problem: Problem) -> Problem:

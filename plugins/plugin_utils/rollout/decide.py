@@ -14,7 +14,9 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     endings,
+    notify,
     readings,
+    reports,
     walk,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
@@ -29,6 +31,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.heartbeat import Heartbeat
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import utc
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.notify import Notifier
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.refusal import Refusal
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import Scene
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Stored
@@ -58,9 +61,13 @@ def decide(job: Job, decision: str, tell: Tell) -> tuple[Release, bool]:
         ending = endings.Ending(job, hands, tell)
         reason = f"decided by {job.who}"
         if decision == PROMOTE:
-            ending.promote(scene, stored, reason)
+            document = ending.promote(scene, stored, reason)
         else:
-            ending.roll_back(scene, stored, reason)
+            document = ending.roll_back(scene, stored, reason)
+        with Notifier(job.file.notify, tell) as notifier:
+            notifier.notify(notify.VERDICT, document)
+        for path in reports.write(job.reports, document):
+            tell(f"report: {path}")
         return scenes.look(job.client, job.name, job.namespace).release, True
 
 

@@ -17,8 +17,11 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     endings,
     lines,
+    notify,
     opening,
+    preview,
     readings,
+    reports,
     walk,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
@@ -39,6 +42,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.histograms i
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.judge import Judge
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lost, utc
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.notify import Notifier
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import Asked
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import Scene
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import (
@@ -55,18 +59,18 @@ def run(job: Job, asked: Asked, tell: Tell) -> Document:
     opening.pair_of(asked, scene.release, job.file, job.digests)
     lock = job.lock()
     lock.acquire()
-    with Heartbeat(lock) as beat:
+    with Notifier(job.file.notify, tell) as notifier, Heartbeat(lock) as beat:
         # Once more, for nobody else changes it from here on.
         scene = scenes.look(job.client, job.name, job.namespace)
         pair = opening.pair_of(asked, scene.release, job.file, job.digests)
-        return Engine(job, beat, tell).go(scene, Pair(asked.version, pair))
+        return Engine(job, beat, notifier, tell).go(scene, Pair(asked.version, pair))
 
 
 class Engine:
     """One rollout from here to its end, or to where somebody stops it."""
 
-    def __init__(self, job: Job, beat: Heartbeat, tell: Tell) -> None:
-        self._job, self._beat, self._tell = job, beat, tell
+    def __init__(self, job: Job, beat: Heartbeat, notifier: Notifier, tell: Tell) -> None:
+        self._job, self._beat, self._notifier, self._tell = job, beat, notifier, tell
         self._hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
         self._store = job.store()
         self._settings = job.file.rollout
@@ -77,18 +81,26 @@ class Engine:
     def go(self, scene: Scene, canary: Pair) -> Document:
         self._scene = scene
         begun = self._begin(canary)
+        self._notifier.notify(notify.BEGUN, self._document)
+        self._walk(begun, canary)
+        self._notifier.notify(notify.VERDICT, self._document)
+        for path in reports.write(self._job.reports, self._document):
+            self._tell(f"report: {path}")
+        return self._document
+
+    def _walk(self, begun: walk.Action | None, canary: Pair) -> None:
         try:
             action = begun or self._bring_up(canary)
             while isinstance(action, (walk.Keep, walk.Weigh)):
                 action = (
                     self._weigh(action.weight) if isinstance(action, walk.Weigh) else self._look()
                 )
-            return self._end(action)
+            self._end(action)
         except Lost as lost:
             # Who took over writes the state from here on.
-            return self._stopped(f"{lost}; this run stops", keep=False)
+            self._stopped(f"{lost}; this run stops", keep=False)
         except (ApiError, Late, Moved, OtherEdges) as error:
-            return self._stopped(str(error), keep=True)
+            self._stopped(str(error), keep=True)
 
     def _begin(self, canary: Pair) -> walk.Action | None:
         """Go on with the rollout whose state is on the cluster, or begin one. An action that was
@@ -164,6 +176,7 @@ class Engine:
         self._scene = self._hands.weigh(self._scene, release)
         self._hands.drawn(release)
         self._tell(f"{self._document.canary.version} gets {weight}%")
+        self._notifier.notify(notify.STEP, self._document)
         return walk.Keep()
 
     def _enter(self, weight: int) -> None:
@@ -190,9 +203,19 @@ class Engine:
         self._document = replace(self._document, override_share=seen.override_share)
         self._tell(lines.look_line(self._document, seen.seconds, seen.counts, seen.verdict))
         self._save()
+        if isinstance(action, walk.Keep) and self._document.plan is None:
+            self._forecast(seen.rate)
         return action
 
-    def _end(self, action: walk.Action) -> Document:
+    def _forecast(self, rate: float) -> None:
+        """What this will take, once it is known how many requests come."""
+        forecast = preview.steps_at(self._settings, rate, self._document.weight)
+        if forecast:
+            self._document = replace(self._document, plan=forecast.as_dict())
+            for line in preview.told(self._settings, rate, self._document.weight, forecast):
+                self._tell(line)
+
+    def _end(self, action: walk.Action) -> None:
         ending = endings.Ending(self._job, self._hands, self._tell)
         if isinstance(action, walk.RollBack):
             self._document = ending.roll_back(self._scene, self._stored(), action.reason)
@@ -200,9 +223,8 @@ class Engine:
             self._document = ending.promote(self._scene, self._stored(), action.reason)
         elif isinstance(action, walk.Leave):
             self._document = ending.leave(self._stored(), action.reason)
-        return self._document
 
-    def _stopped(self, reason: str, keep: bool) -> Document:
+    def _stopped(self, reason: str, keep: bool) -> None:
         self._document = walk.ended(self._document, documents.STOPPED, reason, stamp(utc()))
         if keep:
             try:
@@ -210,7 +232,6 @@ class Engine:
                 self._save()
             except (ApiError, Lost) as error:
                 self._tell(f"the state could not be written: {error}")
-        return self._document
 
     def _with(self, weight: int) -> Release:
         """The live release with the canary at this weight, as a step of this rollout."""

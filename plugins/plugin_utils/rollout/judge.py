@@ -46,6 +46,8 @@ class Seen:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # In this step, so far.
     seconds: float = 0.0
+    # Requests per second to both versions of the entry service.
+    rate: float = 0.0
     override_share: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -117,6 +119,7 @@ class Judge:
             _recorded(look, verdict),
             {name: asdict(item.step) for name, item in self._comparison.services.items()},
             self._comparison.seconds,
+            _rate(look, services[0]),
             shares,
         )
 
@@ -133,6 +136,11 @@ class Judge:
 
     def as_dict(self) -> dict[str, Any]:
         return self._comparison.as_dict()
+
+
+def _rate(look: Look, entry: str) -> float:
+    both = look.services[entry]
+    return (both.canary.attempts + both.stable.attempts) / look.seconds
 
 
 def _holds(shares: Mapping[str, float]) -> dict[str, str]:

@@ -1,0 +1,29 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files in which a rollout's document is kept on the controller."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import Document
+
+
+def write(folder: Path | None, document: Document) -> list[str]:
+    """The files that were written: RELEASE-ID.json. They are replaced in one step, so that nobody
+    reads half of one."""
+    if folder is None:
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "json": json.dumps(document.as_dict(), indent=2, ensure_ascii=False) + "\n",
+    }
+    written = []
+    for ending, text in contents.items():
+        path = folder / f"{document.release}-{document.id}.{ending}"
+        part = path.with_suffix(f".{ending}.part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+        written.append(str(path.resolve()))
+    return written
