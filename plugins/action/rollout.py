@@ -7,13 +7,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import engine, lines, preview
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
+    decide,
+    engine,
+    lines,
+    preview,
+)
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import PROMOTED
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import asked
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.steering import (
     COMMON,
     Steering,
+    steered,
 )
 
 ARGUMENTS = {
@@ -38,6 +44,9 @@ class ActionModule(Steering):
                 self.tell(line)
             return {**self.planned(found.objects), "changed": True, "plan": found.lines}
         document = engine.run(job, version, self.tell)
+        if document is None:
+            release, changed = decide.tidy(job, self.tell)
+            return steered(job, release, changed, self.tell)
         result = {"changed": True, **engine.summary(document)}
         if document.outcome != PROMOTED:
             result |= {"failed": True, "msg": lines.ending(document)}

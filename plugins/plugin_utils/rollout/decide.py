@@ -85,6 +85,24 @@ def shift(job: Job, weight: int, tell: Tell) -> tuple[Release, bool]:
         return release, changed
 
 
+def tidy(job: Job, tell: Tell) -> tuple[Release, bool]:
+    """Finish what a run that was killed has left to do; the release, and whether it changed."""
+    lock = job.lock()
+    lock.acquire()
+    with Heartbeat(lock) as beat:
+        hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
+        scene = scenes.look(job.client, job.name, job.namespace)
+        changed = _tidy(hands, scene, tell)
+        stored = job.store().read(job.client)
+        if stored and _open(stored.document) and scene.release.canary is None:
+            became = stored.document.canary.version == scene.release.stable
+            outcome = documents.PROMOTED if became else documents.ROLLED_BACK
+            reason = stored.document.reason or walk.TAKEN_BACK
+            document = walk.ended(stored.document, outcome, reason, stamp(utc()))
+            job.store().write(job.client, replace(stored, document=document))
+        return scene.release, changed
+
+
 def weighted(live: Release, weight: int) -> Release:
     if live.canary is None:
         raise Refusal(
@@ -96,7 +114,7 @@ def weighted(live: Release, weight: int) -> Release:
 
 
 def _tidy(hands: Hands, scene: Scene, tell: Tell) -> bool:
-    """There is no canary. What a run that was killed has left of one goes."""
+    """What a run that was killed has left of another version goes."""
     changed = bool(hands.plan(scene, scene.release).changes)
     for note in hands.bring(scene, scene.release):
         tell(note)

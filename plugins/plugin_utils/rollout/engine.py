@@ -53,9 +53,12 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import
 Tell = Callable[[str], None]
 
 
-def run(job: Job, asked: Asked, tell: Tell) -> Document:
-    """Roll the version out, or refuse to. Ends promoted, rolled back, waiting or stopped."""
+def run(job: Job, asked: Asked, tell: Tell) -> Document | None:
+    """Roll the version out, or refuse to. Ends promoted, rolled back, waiting or stopped; None if
+    it is the stable version already."""
     scene = scenes.look(job.client, job.name, job.namespace)
+    if asked.version == scene.release.stable:
+        return None
     opening.pair_of(asked, scene.release, job.file, job.digests)
     lock = job.lock()
     lock.acquire()

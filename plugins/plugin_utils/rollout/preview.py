@@ -106,8 +106,8 @@ def told(settings: Settings, rate: float, weight: int, forecast: planning.Plan |
         return found
     found.append(f"at {rate:.1f} requests per second, if nothing is wrong with the canary:")
     found += [
-        f"  {step.weight:3d}%: {step.requests} canary requests, {lines.clock(step.seconds)}; nine in "
-        f"ten need at most {step.requests_most}, {lines.clock(step.seconds_most)}"
+        f"  {step.weight:3d}%: {step.requests} canary requests, {lines.clock(step.seconds)}; nine "
+        f"in ten need at most {step.requests_most}, {lines.clock(step.seconds_most)}"
         for step in forecast.steps
     ]
     total = _sum([step.seconds for step in forecast.steps])
