@@ -42,7 +42,8 @@ class ActionModule(Steering):
             found = preview.preview(job, version)
             for line in found.lines:
                 self.tell(line)
-            return {**self.planned(found.objects), "changed": True, "plan": found.lines}
+            result = {**self.planned(found.objects), "plan": found.lines}
+            return {**result, "changed": result["changed"] or found.walks}
         document = engine.run(job, version, self.tell)
         if document is None:
             release, changed = decide.tidy(job, self.tell)

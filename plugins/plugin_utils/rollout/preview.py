@@ -43,6 +43,8 @@ _MEASURED_SECONDS = 5.0
 class Preview:
     objects: Plan
     lines: list[str]
+    # Whether there is a canary to walk.
+    walks: bool
     # As the report has it; None without traffic.
     plan: dict[str, Any] | None
 
@@ -50,17 +52,21 @@ class Preview:
 def preview(job: Job, asked: Asked) -> Preview:
     scene = scenes.look(job.client, job.name, job.namespace)
     live = scene.release
+    hands = Hands(job.client, job.context, job.timeout, _never)
+    if asked.version == live.stable:
+        found = f"{asked.version} is the stable version already"
+        return Preview(hands.plan(scene, live), [found], False, None)
     images = opening.pair_of(asked, live, job.file, job.digests)
     weight = live.canary.weight if live.canary else 0
     progress = live.progress or Progress(documents.new_id(), (weight,))
     release = scenes.with_canary(live, asked.version, images, weight, progress)
-    objects = Hands(job.client, job.context, job.timeout, _never).plan(scene, release)
+    objects = hands.plan(scene, release)
     rate = measured(job, live)
     forecast = steps_at(job.file.rollout, rate, weight)
     head = [f"rollout of {asked.version} beside {live.stable}, which it would replace"]
     head += [f"  {change.item}: {change.reason}" for change in objects.changes]
     return Preview(
-        objects, [*head, *told(job.file.rollout, rate, weight, forecast)], _dict(forecast)
+        objects, [*head, *told(job.file.rollout, rate, weight, forecast)], True, _dict(forecast)
     )
 
 
