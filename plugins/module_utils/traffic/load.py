@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -54,6 +54,8 @@ class Sample:
     """One request: either a status, or the kind of failure that left it without one."""
 
     latency: float
+    at: float = 0.0
+    """When it ended, in seconds since 1970."""
     status: int | None = None
     failure: str | None = None
     detail: str = ""
@@ -61,11 +63,11 @@ class Sample:
     model: str | None = None
 
 
-async def generate(plan: Plan) -> list[Sample]:
+async def generate(plan: Plan, stop: Callable[[], bool] = lambda: False) -> list[Sample]:
     """Send the plan's requests; no cookie is kept, no request repeated, no redirect followed.
 
-    Requests that run when the time is over are waited for (each has its own timeout):
-    leaving them out would leave out the slow ones.
+    No request is begun once `stop` says so. Those that run when the time is over are waited for
+    (each has its own timeout): leaving them out would leave out the slow ones.
     """
     import aiohttp
 
@@ -86,7 +88,10 @@ async def generate(plan: Plan) -> list[Sample]:
         tickets = iter(range(plan.requests))
         start = time.monotonic()
         await asyncio.gather(
-            *(_work(session, plan, tickets, start, samples) for _worker in range(plan.concurrency))
+            *(
+                _work(session, plan, tickets, start, samples, stop)
+                for _worker in range(plan.concurrency)
+            )
         )
     return samples
 
@@ -97,6 +102,7 @@ async def _work(
     tickets: Iterator[int],
     start: float,
     samples: list[Sample],
+    stop: Callable[[], bool],
 ) -> None:
     end = start + plan.time_limit
     for ticket in tickets:
@@ -104,6 +110,8 @@ async def _work(
         if max(due, time.monotonic()) >= end:
             return
         await asyncio.sleep(max(0.0, due - time.monotonic()))
+        if stop():
+            return
         # At a constant rate the clock starts when the request was due, not when a worker became
         # free for it: otherwise a stall would hide the waiting of all requests behind it.
         samples.append(await _get(session, plan, due))
@@ -118,6 +126,7 @@ async def _get(session: aiohttp.ClientSession, plan: Plan, since: float) -> Samp
                 pass
             return Sample(
                 latency=time.monotonic() - since,
+                at=time.time(),
                 status=response.status,
                 app=response.headers.get(plan.app_header) if plan.app_header else None,
                 model=response.headers.get(plan.model_header) if plan.model_header else None,
@@ -125,6 +134,7 @@ async def _get(session: aiohttp.ClientSession, plan: Plan, since: float) -> Samp
     except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
         return Sample(
             latency=time.monotonic() - since,
+            at=time.time(),
             failure=_kind(error),
             detail=str(error) or type(error).__name__,
         )

@@ -53,9 +53,11 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import
 Tell = Callable[[str], None]
 
 
-def run(job: Job, asked: Asked, tell: Tell) -> Document | None:
+def run(
+    job: Job, asked: Asked, tell: Tell, begun: Callable[[], None] = lambda: None
+) -> Document | None:
     """Roll the version out, or refuse to. Ends promoted, rolled back, waiting or stopped; None if
-    it is the stable version already."""
+    it is the stable version already. Calls `begun` before the first look."""
     scene = scenes.look(job.client, job.name, job.namespace)
     if asked.version == scene.release.stable:
         return None
@@ -66,13 +68,21 @@ def run(job: Job, asked: Asked, tell: Tell) -> Document | None:
         # Once more, for nobody else changes it from here on.
         scene = scenes.look(job.client, job.name, job.namespace)
         pair = opening.pair_of(asked, scene.release, job.file, job.digests)
-        return Engine(job, beat, notifier, tell).go(scene, Pair(asked.version, pair))
+        return Engine(job, beat, notifier, tell, begun).go(scene, Pair(asked.version, pair))
 
 
 class Engine:
     """One rollout from here to its end, or to where somebody stops it."""
 
-    def __init__(self, job: Job, beat: Heartbeat, notifier: Notifier, tell: Tell) -> None:
+    def __init__(
+        self,
+        job: Job,
+        beat: Heartbeat,
+        notifier: Notifier,
+        tell: Tell,
+        begun: Callable[[], None],
+    ) -> None:
+        self._begun = begun
         self._job, self._beat, self._notifier, self._tell = job, beat, notifier, tell
         self._hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
         self._store = job.store()
@@ -171,6 +181,7 @@ class Engine:
             self._enter(weight)
         self._judge.base()
         self._tell(f"{canary.version} is up at {weight}%, and every proxy knows it")
+        self._begun()
         return action
 
     def _weigh(self, weight: int) -> walk.Action:

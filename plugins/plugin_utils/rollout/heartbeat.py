@@ -55,7 +55,9 @@ class Heartbeat:
         while not self._ended.wait(_LOOKS_EVERY):
             if os.getppid() != self._parent:
                 # Nobody reads what this process says any more, and nobody can stop it.
-                os._exit(1)
+                self.why = "the playbook was killed"
+                self.stop.set()
+                return
             waited += _LOOKS_EVERY
             if waited < RENEW_SECONDS:
                 continue

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,16 @@ _TOLD = (
 )
 
 
+class Interrupted(BaseException):
+    """Somebody ended the playbook. What has to be given back or removed is, on the way out."""
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    # Once: a second signal ends the process as usual.
+    signal.signal(number, signal.SIG_DFL)
+    raise Interrupted
+
+
 class Steering(ActionBase):
     """An action on the controller that talks to the cluster and tells what happens as it does."""
 
@@ -68,6 +79,8 @@ class Steering(ActionBase):
     ) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, wanted = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
         try:
             return self.steer(self._job(wanted), wanted)
         except _TOLD as error:
