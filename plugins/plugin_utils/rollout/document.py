@@ -75,9 +75,14 @@ class Document:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it."""
-        block = asdict(self)
-        block["steps"], block["looks"] = list(self.steps), list(self.looks)
-        return block
+        # Not asdict() of it all: that would copy every look, after every look.
+        block = {item.name: getattr(self, item.name) for item in fields(self)}
+        return block | {
+            "stable": asdict(self.stable),
+            "canary": asdict(self.canary),
+            "steps": list(self.steps),
+            "looks": list(self.looks),
+        }
 
     @classmethod
     def from_dict(cls, block: Mapping[str, Any]) -> Document:

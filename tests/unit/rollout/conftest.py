@@ -1,0 +1,21 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What tests of rollouts share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.api import parallel
+
+from tests.unit.release.conftest import OneAfterTheOther
+
+# The small world that the stages of a release are tested in.
+sys.path.insert(0, str(Path(__file__).parents[1] / "release"))
+
+
+@pytest.fixture(autouse=True)
+def one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "ThreadPoolExecutor", OneAfterTheOther)

@@ -1,0 +1,90 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whole rollouts in the small world: what is live never breaks a rule, wherever it is killed."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import preview
+from rollout_site import Rollout, killed_after, site
+
+SEEDS = range(3)
+ONLY_V1 = {"canary": None}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_good_canary_is_promoted(seed: int) -> None:
+    found = site(seed)
+    document = Rollout(found, "v2").go()
+    assert document.outcome == "promoted", document.reason
+    assert document.weights == (10, 25, 50, 100)
+    assert found.violations == []
+    live = found.live()
+    assert (live.stable, live.canary, live.progress) == ("v2", None, None)
+    assert not any("v1" in key for key in found.store if key.startswith("Deployment"))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_version_without_pods_is_brought_up_first(seed: int) -> None:
+    found = site(seed, **ONLY_V1)
+    document = Rollout(found, "v3", **ONLY_V1).go()
+    assert document.outcome == "promoted", document.reason
+    assert document.weights == (5, 10, 25, 50, 100)
+    assert found.violations == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_canary_that_fails_is_rolled_back(seed: int) -> None:
+    found = site(seed)
+    found.failing["v2"] = 0.5
+    document = Rollout(found, "v2").go()
+    assert document.outcome == "rolled back"
+    assert found.violations == []
+    live = found.live()
+    assert (live.stable, live.canary) == ("v1", None)
+    assert live.ended == (document.id,)
+    assert document.steps[-1]["counts"]["app"]["canary"] <= 100
+
+
+def test_a_slow_canary_is_rolled_back() -> None:
+    found = site()
+    found.slow["v2"] = 0.6
+    document = Rollout(found, "v2").go()
+    assert document.outcome == "rolled back"
+    assert "latency" in document.reason
+
+
+def test_no_traffic_is_never_health() -> None:
+    found = site()
+    rollout = Rollout(found, "v2", quiet=True, rollout={"maximum_seconds": 1, "look_seconds": 1})
+    document = rollout.go()
+    assert document.outcome == "waiting"
+    assert "no sign of health" in document.reason
+    assert "canary requests are still missing" in document.reason
+    assert found.live().canary.weight == 10
+
+
+# Decided at the first look of each step, so that most of what happens are changes.
+QUICK = {**ONLY_V1, "rollout": {"failure_margin": 0.5, "latency_margin": 6, "minimum_requests": 5}}
+
+
+@pytest.fixture
+def no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes longer than the whole rollout."""
+    monkeypatch.setattr(preview, "steps_at", lambda *_asked: None)
+
+
+@pytest.mark.parametrize("bad", [False, True])
+@pytest.mark.parametrize("calls", range(1, 44, 3))
+def test_killed_anywhere_the_next_call_ends_it(calls: int, bad: bool, no_forecast: None) -> None:
+    found = site(**ONLY_V1)
+    found.failing["v3"] = 0.8 * bad
+    wanted = "v1" if bad else "v3"
+    assert killed_after(found, "v3", calls, **QUICK) or bad
+    calm = (found.live().stable, found.live().canary) == ("v3", None)
+    if not calm:
+        # What the next call doesn't go on with, because it is over, it would begin anew.
+        document = Rollout(found, "v3", **QUICK).go()
+        assert document.outcome == ("rolled back" if bad else "promoted"), document.reason
+    assert found.violations == []
+    assert found.live().stable == wanted
