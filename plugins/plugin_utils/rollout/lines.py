@@ -60,6 +60,16 @@ def _follows(verdict: Verdict) -> str:
     return f"wait: {verdict.missing} canary requests are missing{soon}"
 
 
+def recorded(look: Mapping[str, Any]) -> str:
+    """A look as it was written down."""
+    services = [
+        f"{name} {found['canary'][0]} / {found['stable'][0]} requests, "
+        f"{found['canary'][1]} / {found['stable'][1]} failed"
+        for name, found in look["services"].items()
+    ]
+    return f"{look['at']}  {look['weight']}%  {' | '.join(services)}"
+
+
 def clock(seconds: float) -> str:
     whole = round(seconds)
     minutes, rest = divmod(whole, 60)

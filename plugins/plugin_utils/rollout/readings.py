@@ -18,6 +18,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import Ap
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
     Block,
     container_statuses,
+    label_of,
     name_of,
     selector_of,
 )
@@ -51,6 +52,8 @@ class Taken:
     counts: Mapping[Source, Mapping[Subset, Tally]]
     # Proxies that could not be read, and why.
     silent: Sequence[str] = ()
+    # The version that each proxy's own pod is; gateways have none.
+    versions: Mapping[Source, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -78,7 +81,9 @@ class Reader:
                 silent.append(answer)
             else:
                 found[answer[0]] = answer[1]
-        return Taken(at, found, silent)
+        own = {source_of(pod): label_of(pod, "version") for pod, gateway in wanted if not gateway}
+        versions = {source: version for source, version in own.items() if source in found}
+        return Taken(at, found, silent, versions)
 
     def _running(self, namespace: str, selector: str) -> list[Block]:
         pods = self.client.list("Pod", namespace, selector)
