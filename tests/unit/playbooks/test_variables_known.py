@@ -49,7 +49,13 @@ def last_words(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout.rpartition(": " + CHECK)[2]
 
 
-@pytest.mark.parametrize("name", ["site", "cluster", "mesh", "registry", "release", "verify"])
+PLAYBOOKS = [
+    *("site", "cluster", "mesh", "registry", "release", "verify"),
+    *("rollout", "promote", "rollback", "shift", "status", "drill"),
+]
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
 def test_each_playbook_refuses_a_mistyped_variable_first(name: str, tmp_path: Path) -> None:
     done = run(tmp_path, name, "-e", "kubernetes_verion=v1.36.3")
     told = last_words(done)
