@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import drill, fault, lines
+from ansible_collections.roost.cluster.plugins.module_utils.release.envoy_filters import Fault
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import drill, lines
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import ROLLED_BACK
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.refusal import Refusal
@@ -19,7 +19,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.steering imp
 
 ARGUMENTS = {
     **COMMON,
-    "fault": {"type": "str", "choices": [fault.ABORT, fault.DELAY], "default": fault.ABORT},
+    "fault": {"type": "str", "choices": ["abort", "delay"], "default": "abort"},
     "percent": {"type": "int", "default": 50},
     "status": {"type": "int", "default": 503},
     "milliseconds": {"type": "int", "default": 500},
@@ -38,12 +38,12 @@ class ActionModule(Steering):
             if not low <= wanted[name] <= high:
                 raise Refusal(f"{name}: got {wanted[name]}; expected an integer {low} to {high}")
 
-        def item(version: str) -> Block:
-            if wanted["fault"] == fault.ABORT:
-                return fault.abort(job.file, version, wanted["percent"], wanted["status"])
-            return fault.delay(job.file, version, wanted["percent"], wanted["milliseconds"])
-
-        found = drill.drill(job, item, self.tell)
+        percent = wanted["percent"]
+        if wanted["fault"] == "abort":
+            fault = Fault(abort_percent=percent, abort_status=wanted["status"])
+        else:
+            fault = Fault(delay_percent=percent, delay_seconds=wanted["milliseconds"] / 1000)
+        found = drill.drill(job, fault, self.tell)
         for line in found.lines():
             self.tell(line)
         result = {"changed": True, "outcome": found.document.outcome, **found.as_dict()}

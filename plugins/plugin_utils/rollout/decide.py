@@ -19,9 +19,6 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     reports,
     walk,
 )
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
-    scene as scenes,
-)
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import (
     Document,
     Pair,
@@ -42,7 +39,7 @@ PROMOTE, ROLL_BACK = "promote", "roll back"
 
 def planned(job: Job, become: Callable[[Release], Release]) -> Plan:
     """What it would change."""
-    scene = scenes.look(job.client, job.name, job.namespace)
+    scene = job.look()
     return _idle_hands(job).plan(scene, become(scene.release))
 
 
@@ -54,7 +51,7 @@ def decide(job: Job, decision: str, tell: Tell) -> tuple[Release, bool]:
         if former:
             tell(f"took over from {former}, whose rollout stops")
         hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
-        scene = scenes.look(job.client, job.name, job.namespace)
+        scene = job.look()
         if scene.release.canary is None:
             return scene.release, _tidy(hands, scene, tell)
         stored = _stored(job, scene)
@@ -68,7 +65,7 @@ def decide(job: Job, decision: str, tell: Tell) -> tuple[Release, bool]:
             notifier.notify(notify.VERDICT, document)
         for path in reports.write(job.reports, document):
             tell(f"report: {path}")
-        return scenes.look(job.client, job.name, job.namespace).release, True
+        return job.look().release, True
 
 
 def shift(job: Job, weight: int, tell: Tell) -> tuple[Release, bool]:
@@ -77,7 +74,7 @@ def shift(job: Job, weight: int, tell: Tell) -> tuple[Release, bool]:
     lock.acquire()
     with Heartbeat(lock) as beat:
         hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
-        scene = scenes.look(job.client, job.name, job.namespace)
+        scene = job.look()
         release = weighted(scene.release, weight)
         changed = bool(hands.plan(scene, release).changes)
         for note in hands.bring(scene, release):
@@ -91,7 +88,7 @@ def tidy(job: Job, tell: Tell) -> tuple[Release, bool]:
     lock.acquire()
     with Heartbeat(lock) as beat:
         hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
-        scene = scenes.look(job.client, job.name, job.namespace)
+        scene = job.look()
         changed = _tidy(hands, scene, tell)
         stored = job.store().read(job.client)
         if stored and _open(stored.document) and scene.release.canary is None:

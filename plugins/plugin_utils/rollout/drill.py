@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError
-from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
+from ansible_collections.roost.cluster.plugins.module_utils.release import envoy_filters
+from ansible_collections.roost.cluster.plugins.module_utils.release.envoy_filters import Fault
 from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
     histogram_edges,
 )
@@ -23,9 +24,6 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     engine,
     opening,
     readings,
-)
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
-    scene as scenes,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import Document
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
@@ -93,17 +91,17 @@ class Watch:
                 self.bad += tally.failures
 
 
-def drill(job: Job, fault: Callable[[str], Block], tell: Callable[[str], None]) -> Drilled:
-    """Inject `fault(version)` into the canary while a rollout walks it. It is gone afterwards,
+def drill(job: Job, fault: Fault, tell: Callable[[str], None]) -> Drilled:
+    """Inject the fault into the canary while a rollout walks it. It is gone afterwards,
     however that ends."""
-    live = scenes.look(job.client, job.name, job.namespace).release
+    live = job.look().release
     if live.canary is None or live.canary.weight == 0:
         raise Refusal(
             f"{live.name} has no canary that gets requests; expected one for the drill to break. "
             "Give it some by playbooks/rollout.yml or playbooks/shift.yml"
         )
     version = live.canary.version
-    item = fault(version)
+    item = envoy_filters.fault(live, live.entry.name, version, fault)
     reader = readings.Reader(job.client, live, job.context, histogram_edges())
     watch = Watch(reader, Subset(live.entry.name, version))
     injected: list[float] = []

@@ -58,7 +58,7 @@ def run(
 ) -> Document | None:
     """Roll the version out, or refuse to. Ends promoted, rolled back, waiting or stopped; None if
     it is the stable version already. Calls `begun` before the first look."""
-    scene = scenes.look(job.client, job.name, job.namespace)
+    scene = job.look()
     if asked.version == scene.release.stable:
         return None
     opening.pair_of(asked, scene.release, job.file, job.digests)
@@ -66,7 +66,7 @@ def run(
     lock.acquire()
     with Notifier(job.file.notify, tell) as notifier, Heartbeat(lock) as beat:
         # Once more, for nobody else changes it from here on.
-        scene = scenes.look(job.client, job.name, job.namespace)
+        scene = job.look()
         pair = opening.pair_of(asked, scene.release, job.file, job.digests)
         return Engine(job, beat, notifier, tell, begun).go(scene, Pair(asked.version, pair))
 

@@ -50,7 +50,7 @@ class Hands:
     sleep: Callable[[float], None] = time.sleep
 
     def look(self, name: str, namespace: str) -> Scene:
-        return scenes.look(self.client, name, namespace)
+        return scenes.look(self.client, name, namespace, self.context)
 
     def plan(self, scene: Scene, release: Release) -> planning.Plan:
         return planning.towards(release, scene.inventory, scene.record, self.client, self.context)

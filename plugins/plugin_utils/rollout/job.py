@@ -14,7 +14,11 @@ from pathlib import Path
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Editor
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
+    scene as scenes,
+)
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lock
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import Scene
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Store
 
 
@@ -45,6 +49,10 @@ class Job:
     @property
     def namespace(self) -> str:
         return self.file.namespace
+
+    def look(self) -> Scene:
+        """The release as it is live."""
+        return scenes.look(self.client, self.name, self.namespace, self.context)
 
     def lock(self) -> Lock:
         return Lock(self.client, self.name, self.namespace, self.who, self.session)

@@ -50,7 +50,7 @@ class Preview:
 
 
 def preview(job: Job, asked: Asked) -> Preview:
-    scene = scenes.look(job.client, job.name, job.namespace)
+    scene = job.look()
     live = scene.release
     hands = Hands(job.client, job.context, job.timeout, _never)
     if asked.version == live.stable:

@@ -151,7 +151,9 @@ def beside(
     apart = sum(
         tally.attempts
         for subset, tally in grown.items()
-        if subset.service == release.entry.name and subset.version.startswith(f"{canary}-")
+        if subset.service == release.entry.name
+        and names.version_of(subset.version) == canary
+        and not names.is_drawn(subset.version)
     )
     return {
         service.name: (apart, grown.get(Subset(service.name, canary), Tally()).attempts)

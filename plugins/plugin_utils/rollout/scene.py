@@ -21,6 +21,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.model import
     Progress,
     Release,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 from ansible_collections.roost.cluster.plugins.module_utils.release.progress import Course
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.refusal import Refusal
 
@@ -52,8 +53,8 @@ class Scene:
         return replace(self, release=release, inventory=inventory)
 
 
-def look(client: Client, name: str, namespace: str) -> Scene:
-    found = survey.inventory(client, name, namespace)
+def look(client: Client, name: str, namespace: str, context: Context) -> Scene:
+    found = survey.inventory(client, name, namespace, context.gateway_namespace)
     record = live.record_of(live.entry_route(found, name, namespace))
     if record is None:
         raise not_there(name)

@@ -21,9 +21,6 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision.counts impo
     Subset,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision.looks import Tally
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
-    scene as scenes,
-)
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import Document
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import utc
@@ -53,7 +50,7 @@ class Status:
 def status(job: Job, window: float, now: datetime | None = None) -> Status:
     """Look twice, `window` seconds apart. Changes nothing."""
     client = job.client
-    release = scenes.look(client, job.name, job.namespace).release
+    release = job.look().release
     reader = Reader(client, release, job.context, histogram_edges())
     before = reader.take()
     time.sleep(window)  # what is counted is what happens in this time

@@ -103,7 +103,7 @@ class Site(World):
         found.slow += self.random.random() < self.slow.get(version, 0.02)
 
     def live(self) -> Any:
-        return scenes.look(self, "digits", "digits").release
+        return scenes.look(self, "digits", "digits", CONTEXT).release
 
     # Last, because below it the name means this method in annotations.
     def list(
@@ -189,7 +189,7 @@ class Rollout:
         lock.acquire()
         beat = Beat(self.site, lock)
         beat.quiet = self.quiet
-        scene = scenes.look(self.site, "digits", "digits")
+        scene = scenes.look(self.site, "digits", "digits", CONTEXT)
         images = dict(self.job.file.versions[self.version])
         with Notifier(None, self.told.append) as notifier:
             engine = Engine(self.job, beat, notifier, self.told.append, lambda: None)
