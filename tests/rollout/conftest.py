@@ -5,18 +5,23 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.roost.cluster.plugins.module_utils.release import envoy_filters
+from ansible_collections.roost.cluster.plugins.module_utils.release.envoy_filters import Fault
+from ansible_collections.roost.cluster.plugins.module_utils.release.spec import read
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.load import Plan, Sample
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.steady import Steady
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.summary import (
@@ -49,14 +54,8 @@ def cluster() -> Iterator[Ran]:
 
 @pytest.fixture
 def release(cluster: Ran) -> None:
-    """As the file has it: v1 with v2 at 10%, and nobody steers."""
-    kubectl_plain("delete", "configmap,lease", f"roost-{RELEASE}", "--ignore-not-found")
-    kubectl_plain("delete", "envoyfilter", "--all")
-    # Without a record the file is applied as on a first run.
-    for key in ("release", "progress"):
-        kubectl_plain("annotate", "virtualservice", f"{RELEASE}-gateway", f"roost.cluster/{key}-")
-    assert playbook("release").code == 0
-    assert weights() == {"v1": 90, "v2": 10}
+    """What each of the longer tests begins with."""
+    as_the_file_says()
 
 
 def playbook(name: str, **variables: object) -> Ran:
@@ -85,12 +84,26 @@ def file(**changes: object) -> dict[str, Any]:
     return {**found, **changes}
 
 
-def kubectl_plain(*arguments: str) -> str:
+def kubectl_plain(*arguments: str, given: str = "") -> str:
+    """What kubectl says, told `given` on its standard input."""
     binary = run("python", "-m", "bundle", "path", "kubectl").output.strip()
     kubeconfig = REPOSITORY / ".roost" / SETTINGS["ROOST_CLUSTER"] / "kubeconfig"
     words = [binary, f"--kubeconfig={kubeconfig}", "--namespace", NAMESPACE, *arguments]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    done = subprocess.run(words, capture_output=True, text=True, check=True, input=given)
     return done.stdout
+
+
+@contextmanager
+def broken(version: str, fault: Fault) -> Iterator[None]:
+    """A version of the app that fails on its own side, also before it has pods."""
+    found, problems = read(file())
+    assert found, problems
+    item = envoy_filters.fault(found, "app", version, fault)
+    kubectl_plain("apply", "-f", "-", given=json.dumps(item))
+    try:
+        yield
+    finally:
+        kubectl_plain("delete", "envoyfilter", item["metadata"]["name"], "--ignore-not-found")
 
 
 def weights() -> dict[str, int]:
@@ -103,6 +116,16 @@ def weights() -> dict[str, int]:
 def deployments() -> set[str]:
     items = kubectl("get", "deployments", "--namespace", NAMESPACE)["items"]
     return {item["metadata"]["name"] for item in items}
+
+
+def as_the_file_says() -> None:
+    """Nobody steers, and what is live is what the file describes: v1, with v2 at 10%."""
+    kubectl_plain("delete", "configmap,lease", f"roost-{RELEASE}", "--ignore-not-found")
+    # Without a record the file is applied as on a first run.
+    for key in ("release", "progress"):
+        kubectl_plain("annotate", "virtualservice", f"{RELEASE}-gateway", f"roost.cluster/{key}-")
+    assert playbook("release").code == 0
+    assert weights() == {"v1": 90, "v2": 10}
 
 
 def state() -> Document:
@@ -126,8 +149,20 @@ class Traffic:
     def summary(self) -> Summary:
         return summarize(self.samples, self.steady.plan, time.time() - self.began)
 
-    def of(self, version: str) -> list[Sample]:
-        return [sample for sample in self.samples if sample.app == version]
+    def go_on_until(self, requests: int) -> None:
+        """Wait until about so many were sent."""
+        rate = self.steady.plan.rate or 1.0
+        time.sleep(max(0.0, self.began + requests / rate + 1.0 - time.time()))  # they are due then
+
+    @property
+    def bad(self) -> list[Sample]:
+        """What a broken version answered: the fault's own answers name no version."""
+        return [sample for sample in self.samples if (sample.status or 0) >= 500]
+
+    def last_of(self, version: str) -> float:
+        """When a version gave its last answer, good or bad, in seconds since 1970."""
+        own = [sample for sample in self.samples if sample.app == version]
+        return max(sample.at for sample in [*own, *self.bad])
 
 
 @contextmanager
@@ -197,15 +232,9 @@ def running(name: str, **variables: object) -> Iterator[Running]:
 
 
 def run_environment() -> dict[str, str]:
-    import os
-
     return {**os.environ, "ANSIBLE_NOCOLOR": "true", "ANSIBLE_FORCE_COLOR": "false"}
 
 
-def images(version: str) -> dict[str, str]:
-    return {key: image.format(version) for key, image in IMAGES.items()}
-
-
-def last(samples: Sequence[Sample]) -> float:
-    assert samples
-    return samples[-1].at
+def seconds_of(stamp: str) -> float:
+    """A time of a rollout's document, in seconds since 1970."""
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
