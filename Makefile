@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: help setup bundle bundle-export bundle-import bump up down clean status verify image test test-full lint unit samples-test lock changelog docs docs-images docs-roles
+.PHONY: help setup bundle bundle-export bundle-import bump up down clean status verify image test test-full test-rollout lint unit samples-test lock changelog docs docs-images docs-roles
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -74,6 +74,9 @@ clean: remove-cluster ## remove the cluster, what tests have left, the bundle, t
 
 test: ## everything that CI runs
 	@tests/run
+
+test-rollout: ## everything about rollouts, on a cluster with traffic
+	@tests/run rollout
 
 test-full: ## each role by itself on machines of its own, and its failure cases
 	@tests/run full
