@@ -232,7 +232,12 @@ def running(name: str, **variables: object) -> Iterator[Running]:
 
 
 def run_environment() -> dict[str, str]:
-    return {**os.environ, "ANSIBLE_NOCOLOR": "true", "ANSIBLE_FORCE_COLOR": "false"}
+    return {
+        **os.environ,
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_FORCE_COLOR": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def seconds_of(stamp: str) -> float:

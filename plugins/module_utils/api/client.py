@@ -86,7 +86,9 @@ class KubernetesClient:
     import and know none of Istio's kinds, and discovery is thirty requests for a few known paths.
     """
 
-    def __init__(self, kubeconfig: str) -> None:
+    def __init__(self, kubeconfig: str, folder: str | None = None) -> None:
+        """The client writes the kubeconfig's keys to temporary files and removes them when the
+        process exits by itself. Where it doesn't, the files need a `folder` that ends with it."""
         if not Path(kubeconfig).expanduser().is_file():
             raise Unreachable(
                 f"there is no kubeconfig at {kubeconfig}: run playbooks/cluster.yml first"
@@ -96,7 +98,9 @@ class KubernetesClient:
 
         self._kubeconfig = kubeconfig
         try:
-            self._client = config.new_client_from_config(config_file=kubeconfig)
+            self._client = config.new_client_from_config(
+                config_file=kubeconfig, temp_file_path=folder
+            )
         except config.ConfigException as error:
             raise Unreachable(f"the kubeconfig {kubeconfig} can't be used: {error}") from error
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,9 @@ class Steering(ActionBase):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
         try:
-            return self.steer(self._job(wanted), wanted)
+            # Ansible's workers don't exit by themselves: what the client writes would stay.
+            with tempfile.TemporaryDirectory(prefix="roost-") as folder:
+                return self.steer(self._job(wanted, folder), wanted)
         except _TOLD as error:
             raise AnsibleActionFail(str(error)) from None
 
@@ -98,7 +101,7 @@ class Steering(ActionBase):
         display = Display()
         return lambda text: display.display(text)
 
-    def _job(self, wanted: Mapping[str, Any]) -> Job:
+    def _job(self, wanted: Mapping[str, Any], folder: str) -> Job:
         digests = read_lock(self._path(wanted["lock"]))
         block = planning.accept(wanted["release"], digests)
         release, problems = spec.read(block)
@@ -106,7 +109,7 @@ class Steering(ActionBase):
             raise planning.Rejected(problems)
         reports = self._path(wanted["reports"])
         return Job(
-            client=KubernetesClient(self._path(wanted["kubeconfig"]) or ""),
+            client=KubernetesClient(self._path(wanted["kubeconfig"]) or "", folder),
             context=Context(
                 wanted["gateway_namespace"], wanted["gateway_selector"], wanted["cluster_domain"]
             ),
