@@ -94,13 +94,15 @@ class KubernetesClient:
                 f"there is no kubeconfig at {kubeconfig}: run playbooks/cluster.yml first"
             )
         # Here, not at the top: a second of importing that --syntax-check and tests can do without.
-        from kubernetes import config
+        from kubernetes import client, config
 
         self._kubeconfig = kubeconfig
         try:
-            self._client = config.new_client_from_config(
-                config_file=kubeconfig, temp_file_path=folder
+            settings = client.Configuration()
+            config.load_kube_config(
+                config_file=kubeconfig, client_configuration=settings, temp_file_path=folder
             )
+            self._client = client.ApiClient(settings)
         except config.ConfigException as error:
             raise Unreachable(f"the kubeconfig {kubeconfig} can't be used: {error}") from error
 
