@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from ansible_collections.roost.cluster.plugins.module_utils.release.envoy_filters import Fault
 
-from tests.command import Ran
 from tests.rollout.conftest import (
     broken,
     deployments,
@@ -27,7 +26,7 @@ ROLLBACK_SECONDS = 3.0
 ROLLBACK_REQUESTS = 100
 
 
-def test_a_version_beside_another_canary_is_refused_with_both_ways_out(cluster: Ran) -> None:
+def test_a_version_beside_another_canary_is_refused_with_both_ways_out(cluster: None) -> None:
     refused = rollout("v3")
     assert refused.code != 0
     assert "v2 is the canary of digits now, at 10%" in refused.output
@@ -36,7 +35,7 @@ def test_a_version_beside_another_canary_is_refused_with_both_ways_out(cluster: 
     assert weights() == {"v1": 90, "v2": 10}
 
 
-def test_a_good_canary_is_promoted_without_a_failed_or_mixed_request(cluster: Ran) -> None:
+def test_a_good_canary_is_promoted_without_a_failed_or_mixed_request(cluster: None) -> None:
     with traffic(RATE) as seen:
         ended = rollout("v2")
     assert ended.code == 0
@@ -53,14 +52,14 @@ def test_a_good_canary_is_promoted_without_a_failed_or_mixed_request(cluster: Ra
     assert deployments() == {"app-v2", "model-service-v2"}
 
 
-def test_a_file_that_was_not_edited_leaves_what_was_promoted(cluster: Ran) -> None:
+def test_a_file_that_was_not_edited_leaves_what_was_promoted(cluster: None) -> None:
     plain = playbook("release")
     assert plain.code == 0
     assert plain.recap["localhost"]["changed"] == 0
     assert weights() == {"v2": 100}
 
 
-def test_a_canary_that_fails_every_second_request_is_rolled_back_at_once(cluster: Ran) -> None:
+def test_a_canary_that_fails_every_second_request_is_rolled_back_at_once(cluster: None) -> None:
     with broken("v3", Fault(abort_percent=50)), traffic(RATE) as seen:
         ended = rollout("v3")
     assert ended.code != 0
@@ -76,7 +75,7 @@ def test_a_canary_that_fails_every_second_request_is_rolled_back_at_once(cluster
     assert deployments() == {"app-v2", "model-service-v2"}
 
 
-def test_a_rollout_of_the_stable_version_changes_nothing(cluster: Ran) -> None:
+def test_a_rollout_of_the_stable_version_changes_nothing(cluster: None) -> None:
     again = rollout("v2")
     assert again.code == 0
     assert again.recap["localhost"]["changed"] == 0
