@@ -25,6 +25,9 @@ class Settings:
     failure_margin: float = 0.02
     # How many times the stable version's p95 latency the canary's may be.
     latency_margin: float = 1.5
+    # Latencies up to this are all the same, for nobody notices the difference; proxies count whole
+    # milliseconds, so that from 4 to 5 would be a quarter more.
+    latency_floor_ms: int = 10
     # Canary requests of each service in each step, before it may advance.
     minimum_requests: int = 100
     # Seconds between two readings.
@@ -53,6 +56,7 @@ _NUMBERS: dict[str, tuple[float, float]] = {
     "latency_margin": (1.0, 10.0),
 }
 _INTEGERS: dict[str, tuple[int, int]] = {
+    "latency_floor_ms": (1, 1000),
     "minimum_requests": (1, 10**9),
     "look_seconds": (1, 3600),
     "maximum_seconds": (1, 30 * 86400),

@@ -40,3 +40,16 @@ def histograms(text: str, edges: Sequence[float]) -> dict[Cluster, tuple[int, ..
             )
         found[cluster] = counts.histogram(list(buckets.values()))
     return found
+
+
+def edges_from(floor: float, edges: Sequence[float]) -> list[float]:
+    """The edges of histograms in which everything up to the floor is one bucket."""
+    return [edge for edge in edges if edge >= floor]
+
+
+def floored(found: Sequence[int], buckets: int) -> tuple[int, ...]:
+    """Counts for the last so many buckets, the first of which takes in all before it."""
+    before = len(found) - buckets
+    if before <= 0:
+        return tuple(found)
+    return (sum(found[: before + 1]), *found[before + 1 :])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
@@ -16,12 +16,16 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry im
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision import counts
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision.comparison import Comparison
-from ansible_collections.roost.cluster.plugins.plugin_utils.decision.counts import Counters
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision.counts import (
+    Counters,
+    Subset,
+)
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision.looks import Look, Tally
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision.verdict import (
     MetricVerdict,
     Verdict,
 )
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import histograms
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.readings import (
     Reader,
@@ -32,7 +36,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.readings imp
 # they can't be told apart there.
 MOST_OVERRIDES = 0.1
 # What a change of these makes of evidence that was gathered before is not defined.
-_BOUND = ("alpha", "failure_margin", "latency_margin")
+_BOUND = ("alpha", "failure_margin", "latency_margin", "latency_floor_ms")
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Judge:
     def new(cls, job: Job, release: Release, canary: str) -> Judge:
         settings = job.file.rollout
         services = sorted(release.services, key=lambda name: not release.services[name].entry)
-        comparison = Comparison(settings, histogram_edges(), services)
+        comparison = Comparison(settings, edges_of(settings), services)
         return cls(job, release, canary, settings, comparison)
 
     @classmethod
@@ -105,7 +109,7 @@ class Judge:
         self.due = time.monotonic() + self._settings.look_seconds
         before = self._counters.read_at
         taken = self._reader.take()
-        grown = self._counters.take(taken.counts, taken.at)
+        grown = self._floored(self._counters.take(taken.counts, taken.at))
         if before is None:
             return Seen(taken.silent)
         services = list(self._comparison.services)
@@ -123,7 +127,14 @@ class Judge:
             shares,
         )
 
-    def _override_shares(self, grown: Mapping[counts.Subset, Tally]) -> dict[str, float]:
+    def _floored(self, grown: Mapping[Subset, Tally]) -> dict[Subset, Tally]:
+        buckets = len(self._comparison.edges) + 1
+        return {
+            subset: replace(tally, histogram=histograms.floored(tally.histogram, buckets))
+            for subset, tally in grown.items()
+        }
+
+    def _override_shares(self, grown: Mapping[Subset, Tally]) -> dict[str, float]:
         """In this step, of each service behind the entry."""
         for service, numbers in beside(grown, self._release, self._canary).items():
             sums = self._beside.setdefault(service, [0, 0])
@@ -136,6 +147,11 @@ class Judge:
 
     def as_dict(self) -> dict[str, Any]:
         return self._comparison.as_dict()
+
+
+def edges_of(settings: Settings) -> list[float]:
+    """The edges that latencies are compared by."""
+    return histograms.edges_from(settings.latency_floor_ms, histogram_edges())
 
 
 def _rate(look: Look, entry: str) -> float:

@@ -32,6 +32,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import Hands
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.judge import edges_of
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import Asked
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.readings import Reader
 
@@ -97,7 +98,7 @@ def steps_at(settings: Settings, rate: float, weight: int) -> planning.Plan | No
     weights = remaining(settings, weight)
     if rate <= 0 or not any(each < 100 for each in weights):
         return None
-    return planning.plan(settings, histogram_edges(), rate, weights)
+    return planning.plan(settings, edges_of(settings), rate, weights)
 
 
 def told(settings: Settings, rate: float, weight: int, forecast: planning.Plan | None) -> list[str]:

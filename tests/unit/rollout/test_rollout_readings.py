@@ -15,6 +15,8 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision.counts impo
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.histograms import (
     OtherEdges,
+    edges_from,
+    floored,
     histograms,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.readings import (
@@ -162,6 +164,22 @@ def test_failures_that_seem_to_fall_between_two_counters_stay() -> None:
     client.texts["gateway"] = stats("app", "v1", 20, 1)
     tally = taking.take().counts[source("gateway")][Subset("app", "v1")]
     assert (tally.attempts, tally.failures) == (20, 1)
+
+
+@pytest.mark.parametrize(
+    ("counted", "floor", "found"),
+    [
+        ((1, 2, 3, 4), 0.5, (1, 2, 3, 4)),
+        ((1, 2, 3, 4), 1.0, (1, 2, 3, 4)),
+        ((1, 2, 3, 4), 2.0, (3, 3, 4)),
+        ((1, 2, 3, 4), 10.0, (6, 4)),
+        ((), 2.5, ()),
+    ],
+)
+def test_latencies_up_to_the_floor_are_one_bucket(
+    counted: tuple[int, ...], floor: float, found: tuple[int, ...]
+) -> None:
+    assert floored(counted, len(edges_from(floor, EDGES)) + 1) == found
 
 
 def test_buckets_of_other_edges_are_refused() -> None:
