@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import preview
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Store
 from rollout_site import Rollout, killed_after, site
 
 SEEDS = range(3)
@@ -88,3 +89,22 @@ def test_killed_anywhere_the_next_call_ends_it(calls: int, bad: bool, no_forecas
         assert document.outcome == ("rolled back" if bad else "promoted"), document.reason
     assert found.violations == []
     assert found.live().stable == wanted
+
+
+def test_a_rollback_that_was_killed_is_finished_and_not_begun_anew(no_forecast: None) -> None:
+    for calls in range(20, 60):
+        found = site(**ONLY_V1)
+        found.failing["v3"] = 0.8
+        if killed_after(found, "v3", calls, **QUICK) and found.live().ended:
+            break
+    else:
+        raise AssertionError("it was never killed between the weight and the end")
+    left = Store("digits", "digits").read(found)
+    assert left and left.document.outcome == "running"
+    # By now it would pass for a good one.
+    found.failing["v3"] = 0.0
+    document = Rollout(found, "v3", **QUICK).go()
+    assert (document.id, document.outcome) == (left.document.id, "rolled back")
+    assert "failures" in document.reason
+    assert not any("v3" in key for key in found.store if key.startswith("Deployment"))
+    assert found.violations == []
