@@ -85,12 +85,13 @@ def export(cache: Cache, target: Path) -> Contents:
     size = sum(told.blobs.values()) + OVERHEAD * (len(told.blobs) + 2)
     cache.require_free(size + FIRST_BYTES, "export the bundle", target.parent)
     temporary = target.with_name(f".{target.name}.unfinished")
-    try:
-        with temporary.open("wb") as out, Bytes("export", sum(told.blobs.values())) as progress:
-            _write(cache, told, out, progress)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with cache.exclusive("export", "another process is exporting the bundle"):
+        try:
+            with temporary.open("wb") as out, Bytes("export", sum(told.blobs.values())) as progress:
+                _write(cache, told, out, progress)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
     return told
 
 

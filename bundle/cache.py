@@ -44,8 +44,8 @@ class Cache:
         """Remove what is ours; a folder that holds anything else stays."""
         for name in ("store", "sources", "downloads", "bin", "work", "docker", "logs"):
             shutil.rmtree(self.root / name, ignore_errors=True)
-        for name in ("bundle.lock", "fill.lock", "docker.lock", "unpack.lock"):
-            (self.root / name).unlink(missing_ok=True)
+        for path in self.root.glob("*.lock"):
+            path.unlink()
         with contextlib.suppress(OSError):
             self.root.rmdir()
 
