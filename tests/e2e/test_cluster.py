@@ -133,7 +133,8 @@ def test_options_reach_the_cluster(cluster: Ran) -> None:
 
 def memory(resources: dict[str, str]) -> int:
     """In KiB."""
-    return int(resources["memory"].removesuffix("Ki"))
+    number, unit = resources["memory"][:-2], resources["memory"][-2:]
+    return int(number) * 1024 ** ("Ki", "Mi", "Gi").index(unit)
 
 
 def test_the_api_goes_by_its_extra_name(cluster: Ran) -> None:
