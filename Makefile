@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: help setup bundle bundle-export bundle-import bump up down clean status verify image test test-full test-rollout lint unit samples-test lock changelog docs docs-images docs-roles
+.PHONY: help setup bundle bundle-export bundle-import bump up down clean status verify image test test-full test-stats test-rollout lint unit samples-test lock changelog docs docs-images docs-roles
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -80,6 +80,9 @@ test-rollout: ## everything about rollouts, on a cluster with traffic
 
 test-full: ## each role by itself on machines of its own, and its failure cases
 	@tests/run full
+
+test-stats: ## simulated rollouts; writes the tables of docs/statistics.md
+	@nice $(PYTHON) -m tests.simulations all
 
 lint: ## every linter
 	@tests/lint
