@@ -71,7 +71,10 @@ def test_versions_have_their_colours(source: Path) -> None:
     text = source.read_text()
     # The shared classes colour them; a colour of a picture's own would break the agreement.
     assert re.findall(r"#[0-9A-Fa-f]{6}|\b(?:fill|stroke)\b", text) == []
-    drawn = [re.search(rf"\b{version}\b.*class: \[?{version}\b", text) for version in ("v1", "v2")]
+    drawn = [
+        re.search(rf"\b{version}\b.*class: (?:\[|to-)?{version}\b", text)
+        for version in ("v1", "v2")
+    ]
     assert any(drawn)
     for version, other in (("v1", "v2"), ("v2", "v1")):
         assert not re.search(rf"^.*\b{version}\b.*class: \[?{other}\b", text, re.MULTILINE)

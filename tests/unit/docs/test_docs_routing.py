@@ -11,6 +11,8 @@ from dataclasses import replace
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
     entry_rules,
     envoy_filters,
+    names,
+    rollout_settings,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import (
     Mirror,
@@ -70,3 +72,18 @@ def test_what_options_name_is_what_they_render(release: Release) -> None:
     assert "x-release" in PICTURE
     limit = envoy_filters.rate_limit(asked, RateLimit(100, 100), Context())
     assert f"{limit['kind']} `{limit['metadata']['name']}`" in document
+
+
+def test_steps_of_a_rollout_are_the_defaults() -> None:
+    text = (DIAGRAMS / "rollout-sequence.d2").read_text()
+    (drawn,) = re.findall(r"for each step:\\n([\d, ]+) %", text)
+    *steps, last = rollout_settings.Settings().steps
+    assert [int(step) for step in drawn.split(", ")] == steps
+    assert last == 100
+    assert "weight 100" in text
+
+
+def test_a_rollout_keeps_what_the_document_says(release: Release) -> None:
+    document = (REPOSITORY / "docs" / "deployment.md").read_text()
+    named = re.findall(r"(?:ConfigMap|Lease) `([\w-]+)`", document)
+    assert set(named) == {names.rollout_name(release.name)}
