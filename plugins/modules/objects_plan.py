@@ -17,6 +17,10 @@ options:
     type: list
     elements: dict
     required: true
+  pod_cidr:
+    description: Network of the pods, where the objects name one. It is refused if the part of it
+      that a node has lies elsewhere.
+    type: str
 extends_documentation_fragment: [roost.cluster.kubernetes]
 attributes:
   check_mode:
@@ -57,6 +61,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     KubernetesClient,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import (
+    outside,
     plan,
 )
 
@@ -66,12 +71,17 @@ def main() -> None:
         argument_spec={
             **KUBECONFIG,
             "objects": {"type": "list", "elements": "dict", "required": True},
+            "pod_cidr": {"type": "str"},
         },
         supports_check_mode=True,
     )
+    pod_cidr = module.params["pod_cidr"]
     try:
-        found = plan(KubernetesClient(module.params["kubeconfig"]), module.params["objects"])
-    except ApiError as error:
+        client = KubernetesClient(module.params["kubeconfig"])
+        if pod_cidr and (why := outside(client, pod_cidr)):
+            module.fail_json(msg=f"nothing was applied: {why}")
+        found = plan(client, module.params["objects"])
+    except (ApiError, ValueError) as error:
         module.fail_json(msg=f"nothing was applied: {error}")
     changes = [f"{change.item}: {change.reason}" for _item, change in found]
     module.exit_json(

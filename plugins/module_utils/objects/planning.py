@@ -5,10 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import IPv4Network
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client
 from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change, compare
-from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, object_key
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
+    Block,
+    name_of,
+    object_key,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.parallel import in_parallel
 
 
@@ -23,3 +28,25 @@ def plan(client: Client, objects: Sequence[Block]) -> list[tuple[Block, Change]]
     contents = {object_key(item): item for item in objects}
     changes = compare(client, live, contents)
     return [(contents[key], change) for key, change in changes.items() if change]
+
+
+def outside(client: Client, network: str) -> str:
+    """Which nodes' parts of the pod network lie elsewhere, and what to do; empty if none does.
+
+    Kubernetes cuts them out of the network that the control plane was made with. flannel would try
+    for ever to find its node's part in another one, and look as if it was well meanwhile.
+    """
+    wanted = IPv4Network(network)
+    parts = {
+        name_of(node): part
+        for node in client.list("Node")
+        if (part := (node.get("spec") or {}).get("podCIDR"))
+        and not IPv4Network(part).subnet_of(wanted)
+    }
+    told = ", ".join(f"{part} of {name}" for name, part in parts.items())
+    return (
+        f"the pod network: found {network}, expected one with the parts that nodes have, {told}; "
+        "it is what the control plane was made with, and stays while the cluster lives"
+        if parts
+        else ""
+    )

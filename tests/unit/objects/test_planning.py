@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Refused
-from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import plan
+from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import outside, plan
 
 from tests.unit.api.stub import StubClient
 
@@ -52,3 +52,24 @@ def test_only_what_differs_is_returned_in_the_given_order() -> None:
 
 def test_a_status_that_moves_is_no_change() -> None:
     assert plan(FakeClient(config("same", "1", seen="before")), [config("same", "1")]) == []
+
+
+class Nodes(StubClient):
+    """Nodes by their names, each with its part of the pod network; one has none yet."""
+
+    def list(
+        self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
+    ) -> list[dict[str, Any]]:
+        parts = {"control": "10.244.0.0/24", "worker-1": "10.244.1.0/24", "worker-2": None}
+        return [
+            {"metadata": {"name": name}, "spec": {"podCIDR": part} if part else {}}
+            for name, part in parts.items()
+        ]
+
+
+def test_the_pod_network_is_the_one_that_nodes_have_parts_of() -> None:
+    assert outside(Nodes(), "10.244.0.0/16") == ""
+    told = outside(Nodes(), "10.244.1.0/24")
+    assert "found 10.244.1.0/24, expected one with the parts that nodes have" in told
+    assert "10.244.0.0/24 of control; it is what the control plane was made with" in told
+    assert "worker" not in told
