@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.release.envoy_filters import Fault
@@ -72,6 +73,8 @@ def test_killed_the_weight_stays_and_the_next_call_goes_on(number: int, line: st
         with running("rollout", version="v2", release=quick()) as first:
             first.await_line(line)
             first.end(number)
+        # What is left of a killed playbook notices that within this time.
+        time.sleep(2)
         stands = weights()
         left = state()
         assert stands == {"v1": 100 - left.weight, "v2": left.weight}
@@ -97,13 +100,15 @@ def test_a_weight_that_was_moved_by_hand_survives_site_yml() -> None:
 
 def test_two_at_once_are_refused_and_a_decision_ends_the_first() -> None:
     with traffic(20.0), running("rollout", version="v2") as first:
-        first.await_line("canary requests are missing")
+        first.await_line("v2  10%")
         second = rollout("v2")
         assert second.code != 0
         assert "a rollout of digits is steered by" in second.output
         shifted = playbook("shift", weight=50)
         assert "a rollout of digits is steered by" in shifted.output
-        edited = file(services={**file()["services"], "app": {"port": 8080, "entry": True}})
+        edited = file(
+            services={**file()["services"], "app": {"port": 8080, "replicas": 3, "entry": True}}
+        )
         refused = playbook("release", release=edited)
         assert refused.code != 0
         assert "a rollout is steered by" in refused.output

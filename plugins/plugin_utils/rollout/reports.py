@@ -7,18 +7,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ansible_collections.roost.cluster.plugins.plugin_utils.report import render
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import Document
 
 
 def write(folder: Path | None, document: Document) -> list[str]:
-    """The files that were written: RELEASE-ID.json. They are replaced in one step, so that nobody
-    reads half of one."""
+    """The files that were written: RELEASE-ID.json and RELEASE-ID.html. They are replaced in one
+    step, so that nobody reads half of one."""
     if folder is None:
         return []
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {
-        "json": json.dumps(document.as_dict(), indent=2, ensure_ascii=False) + "\n",
-    }
+    # As it is read back from JSON, where tuples are lists.
+    block = json.loads(json.dumps(document.as_dict()))
+    contents = {"json": render.json_of(block), "html": render.html_of(block)}
     written = []
     for ending, text in contents.items():
         path = folder / f"{document.release}-{document.id}.{ending}"

@@ -4,9 +4,17 @@
 
 from __future__ import annotations
 
+import html
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.release import planning
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import preview
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Store
+from release_samples import resolved
+from release_world import CONTEXT
 from rollout_site import Rollout, killed_after, site
 
 SEEDS = range(3)
@@ -23,6 +31,19 @@ def test_a_good_canary_is_promoted(seed: int) -> None:
     live = found.live()
     assert (live.stable, live.canary, live.progress) == ("v2", None, None)
     assert not any("v1" in key for key in found.store if key.startswith("Deployment"))
+
+
+def test_a_report_has_the_verdict_and_can_be_read_by_people_and_programs(tmp_path: Path) -> None:
+    found = site()
+    found.failing["v2"] = 0.5
+    rollout = Rollout(found, "v2")
+    rollout.job = replace(rollout.job, reports=tmp_path / "reports")
+    document = rollout.go()
+    page, data = sorted((tmp_path / "reports").iterdir())
+    assert (page.name, data.name) == (f"digits-{document.id}.html", f"digits-{document.id}.json")
+    assert json.loads(data.read_text())["outcome"] == "rolled back"
+    assert html.escape(document.reason) in page.read_text()
+    assert f"report: {page}" in rollout.told
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -108,3 +129,13 @@ def test_a_rollback_that_was_killed_is_finished_and_not_begun_anew(no_forecast: 
     assert "failures" in document.reason
     assert not any("v3" in key for key in found.store if key.startswith("Deployment"))
     assert found.violations == []
+
+
+@pytest.mark.parametrize("failing", [0.0, 0.5])
+def test_afterwards_an_unedited_file_changes_nothing(failing: float) -> None:
+    found = site()
+    found.failing["v2"] = failing
+    Rollout(found, "v2").go()
+    plan = planning.plan(resolved(), found, CONTEXT)
+    assert plan.changes == []
+    assert any("live differs from the file" in note for note in plan.notes)
