@@ -31,7 +31,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.traffic.summary impo
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import Document
 
 from tests.command import REPOSITORY, Ran
-from tests.e2e.conftest import SETTINGS, URL, kubectl, make_up, run
+from tests.e2e.conftest import CONFIDENCE, OPTIONS, SETTINGS, URL, kubectl, make_up, run
 
 NAMESPACE = RELEASE = "digits"
 IMAGES = {
@@ -63,6 +63,12 @@ def release(cluster: None) -> None:
 
 def playbook(name: str, **variables: object) -> Ran:
     return run("ansible-playbook", f"playbooks/{name}.yml", *extra(variables))
+
+
+def site() -> Ran:
+    """As the cluster was made."""
+    options = ("-e", CONFIDENCE, "-e", f"@{OPTIONS}")
+    return run("ansible-playbook", "playbooks/site.yml", *options)
 
 
 def extra(variables: dict[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from tests.rollout.conftest import (
     rollout,
     running,
     seconds_of,
+    site,
     state,
     traffic,
     weights,
@@ -90,7 +91,7 @@ def test_a_weight_that_was_moved_by_hand_survives_site_yml() -> None:
     moved = playbook("shift", weight=37)
     assert moved.code == 0
     assert "canary: {version: v2, weight: 37}" in moved.output
-    again = playbook("site")
+    again = site()
     assert again.code == 0
     assert {host: counts["changed"] for host, counts in again.recap.items()} == dict.fromkeys(
         again.recap, 0
