@@ -33,11 +33,12 @@ class ActionModule(Steering):
     _supports_check_mode = False
     ARGUMENTS = ARGUMENTS
 
-    def steer(self, job: Job, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    def check(self, wanted: Mapping[str, Any]) -> None:
         for name, (low, high) in _LIMITS.items():
             if not low <= wanted[name] <= high:
                 raise Refusal(f"{name}: got {wanted[name]}; expected an integer {low} to {high}")
 
+    def steer(self, job: Job, wanted: Mapping[str, Any]) -> dict[str, Any]:
         percent = wanted["percent"]
         if wanted["fault"] == "abort":
             fault = Fault(abort_percent=percent, abort_status=wanted["status"])

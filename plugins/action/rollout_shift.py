@@ -25,10 +25,12 @@ class ActionModule(Steering):
     _supports_check_mode = True
     ARGUMENTS = ARGUMENTS
 
+    def check(self, wanted: Mapping[str, Any]) -> None:
+        if not 0 <= wanted["weight"] <= 100:
+            raise Refusal(f"weight: got {wanted['weight']}; expected an integer from 0 to 100")
+
     def steer(self, job: Job, wanted: Mapping[str, Any]) -> dict[str, Any]:
         weight = wanted["weight"]
-        if not 0 <= weight <= 100:
-            raise Refusal(f"weight: got {weight}; expected an integer from 0 to 100")
         if self._task.check_mode:
             return self.planned(decide.planned(job, lambda live: decide.weighted(live, weight)))
         release, changed = decide.shift(job, weight, self.tell)

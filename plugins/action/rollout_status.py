@@ -29,10 +29,14 @@ class ActionModule(Steering):
     _supports_check_mode = True
     ARGUMENTS = ARGUMENTS
 
+    def check(self, wanted: Mapping[str, Any]) -> None:
+        if not 0 < wanted["window"] <= 3600:
+            raise Refusal(
+                f"window: got {wanted['window']:g}; expected seconds above 0, at most 3600"
+            )
+
     def steer(self, job: Job, wanted: Mapping[str, Any]) -> dict[str, Any]:
         window = wanted["window"]
-        if not 0 < window <= 3600:
-            raise Refusal(f"window: got {window:g}; expected seconds above 0, at most 3600")
         found = screen.screen(status(job, window))
         while wanted["watch"]:
             for line in [*found, "-" * 80]:

@@ -83,11 +83,15 @@ class Steering(ActionBase):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
         try:
+            self.check(wanted)
             # Ansible's workers don't exit by themselves: what the client writes would stay.
             with tempfile.TemporaryDirectory(prefix="roost-") as folder:
                 return self.steer(self._job(wanted, folder), wanted)
         except _TOLD as error:
             raise AnsibleActionFail(str(error)) from None
+
+    def check(self, wanted: Mapping[str, Any]) -> None:
+        """Refuse values that can't be used, before anything is looked at."""
 
     def steer(self, job: Job, wanted: Mapping[str, Any]) -> dict[str, Any]:
         raise NotImplementedError

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 
 import pytest
@@ -112,3 +113,25 @@ def test_the_images_of_a_playbook_go_to_the_entry_and_to_what_is_behind_it() -> 
     found = asked(FILE, "v3", "x/app:v3", "x/model-service:v3")
     assert found.images == {"app": "x/app:v3", "model-service": "x/model-service:v3"}
     assert asked(FILE, "v2", None, None).images == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "told"),
+    [
+        ("rollout_shift", {"weight": 137}, "weight: got 137; expected an integer from 0 to 100"),
+        ("rollout_status", {"window": -3}, "window: got -3; expected seconds above 0"),
+        ("rollout_drill", {"percent": 0}, "percent: got 0; expected an integer 1 to 100"),
+        ("rollout_drill", {"status": 404}, "status: got 404; expected an integer 500 to 599"),
+        ("rollout_drill", {"milliseconds": 0}, "milliseconds: got 0; expected an integer 1 to"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(module: str, options: dict[str, int], told: str) -> None:
+    action = importlib.import_module(f"ansible_collections.roost.cluster.plugins.action.{module}")
+    defaults = {
+        name: option["default"] for name, option in action.ARGUMENTS.items() if "default" in option
+    }
+    with pytest.raises(Refusal, match=told):
+        action.ActionModule.check(None, {**defaults, **options})
+    # What is there by default is fine.
+    if module != "rollout_shift":
+        action.ActionModule.check(None, defaults)
