@@ -27,7 +27,7 @@ class Settings:
     latency_margin: float = 1.5
     # Latencies up to this are all the same, for nobody notices the difference; proxies count whole
     # milliseconds, so that from 4 to 5 would be a quarter more.
-    latency_floor_ms: int = 10
+    latency_floor_ms: int = 20
     # Canary requests of each service in each step, before it may advance.
     minimum_requests: int = 100
     # Seconds between two readings.
