@@ -138,6 +138,8 @@ def clean(paths: Paths, any_checkout: bool = False) -> list[str]:
     removed += docker_cli.remove("volume", docker_cli.volumes(label))
     removed += network.remove(networks)
     paths.known_hosts.unlink(missing_ok=True)
+    # A plan would ask a cluster that is gone, in the place of saying that there is none yet.
+    paths.kubeconfig.unlink(missing_ok=True)
     containers.forget_keys(paths)
     return removed
 

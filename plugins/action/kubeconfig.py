@@ -35,15 +35,30 @@ class ActionModule(ActionBase):
         )
         if read.get("failed"):
             if self._task.check_mode:
-                return {"changed": True, "msg": "there is no control plane yet to take it from"}
+                return _changed(arguments["dest"], "there is no control plane yet to take it from")
             return {"failed": True, "msg": f"{arguments['src']}: {read.get('msg')}"}
         content = base64.b64decode(read["content"])
         dest = Path(arguments["dest"])
-        if dest.exists() and dest.read_bytes() == content and dest.stat().st_mode & 0o777 == 0o600:
-            return {"changed": False, "dest": str(dest)}
+        why = _difference(dest, content)
+        if not why:
+            return {"changed": False, "dest": str(dest), "changes": []}
         if not self._task.check_mode:
             _write(dest, content)
-        return {"changed": True, "dest": str(dest)}
+        return _changed(str(dest), why)
+
+
+def _changed(dest: str, why: str) -> dict[str, Any]:
+    return {"changed": True, "dest": dest, "changes": [{"what": dest, "why": why}]}
+
+
+def _difference(dest: Path, content: bytes) -> str:
+    """Why the file has to be written, without a word of what is in it; empty if it needn't be."""
+    if not dest.exists():
+        return "there is none yet"
+    if dest.read_bytes() != content:
+        return "it differs from the control plane's"
+    mode = dest.stat().st_mode & 0o777
+    return "" if mode == 0o600 else f"mode {mode:04o} → 0600"
 
 
 def _write(dest: Path, content: bytes) -> None:

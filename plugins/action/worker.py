@@ -1,48 +1,91 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Joins a worker, with a bootstrap token that lives only as long as the join."""
+"""Joins a worker, and keeps it as described; documented by the module of the same name."""
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import repair
-from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.control_plane import (
-    random_token,
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import marks
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import KubeadmError
+from ansible_collections.roost.cluster.plugins.plugin_utils.kubeadm import drift, report
+from ansible_collections.roost.cluster.plugins.plugin_utils.kubeadm.joining import (
+    api_errors,
+    bootstrap_token,
+    ca_hash,
+    connected,
+    node_access,
 )
-
-TOKEN_MINUTES = 10
-SIGNED_SECONDS = 30
-# Of one try to get an answer, of which there are four.
-ANSWER_SECONDS = 5
 
 
 class ActionModule(ActionBase):
-    """The worker module, with a token for it if it has to join."""
+    """The worker module, with a token where it has to join, and the node's labels and taints."""
 
     TRANSFERS_FILES = False
+    _supports_check_mode = True
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        try:
+            return self._keep(task_vars)
+        except KubeadmError as error:
+            raise AnsibleActionFail(str(error)) from error
+
+    def _keep(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         arguments = {"token": None, **self._task.args}
-        result = self._module(arguments, task_vars)
-        if not result.get("needs_join") or self._task.check_mode:
+        labels, taints = arguments.get("labels") or {}, arguments.get("taints") or []
+        wrong = marks.problems(labels, taints)
+        if wrong:
+            return report.refusal(wrong)
+        result = self._joined(arguments, task_vars)
+        if result.get("failed") or result.get("unknown"):
             return result
+        # A machine that has just joined has what the cluster has for all kubelets.
+        seen = result.pop("seen", None)
+        found = drift.Drift()
+        if seen:
+            found = drift.worker(seen, arguments.get("kubelet_configuration") or "")
+        if found.steps and not self._task.check_mode:
+            done = self._module({**arguments, "reconfigure": True}, task_vars)
+            if done.get("failed"):
+                return {**done, "changed": result["changed"], "changes": result["changes"]}
+        node = seen["node"] if seen else {"metadata": {}, "spec": {"taints": marks.plain(taints)}}
+        marked = marks.plan(node, labels, taints)
+        if marked.changes and not self._task.check_mode:
+            self._mark(arguments, labels, taints)
+        return report.with_changes(result, [*found.changes, *marked.changes])
+
+    def _joined(
+        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """What the module answers, once the machine is a node or where it would become one."""
+        result = self._module(arguments, task_vars)
+        if result.get("failed") or not result["needs_join"] or self._task.check_mode:
+            return result
+        return self._join(arguments, task_vars)
+
+    def _join(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         kubeconfig = arguments["kubeconfig"]
-        with _client(kubeconfig) as client, _api_errors(kubeconfig), _token(client) as token:
-            return self._module(
-                {**arguments, "token": token, "ca_hash": _ca_hash(client)}, task_vars
-            )
+        what = "made or revoked no bootstrap token for the join"
+        with (
+            connected(kubeconfig) as client,
+            api_errors(kubeconfig, what),
+            bootstrap_token(client) as token,
+        ):
+            joining = {**arguments, "token": token, "ca_hash": ca_hash(client)}
+            return self._module(joining, task_vars)
+
+    def _mark(self, arguments: dict[str, Any], labels: Any, taints: Any) -> None:
+        name = arguments["document"]["nodeRegistration"]["name"]
+        kubeconfig = arguments["kubeconfig"]
+        what = f"set no labels and taints of {name}"
+        with connected(kubeconfig) as client, api_errors(kubeconfig, what):
+            read, patch = node_access(client, name)
+            marks.apply(read, patch, labels, taints)
 
     def _module(
         self, arguments: dict[str, Any], task_vars: dict[str, Any] | None
@@ -51,101 +94,3 @@ class ActionModule(ActionBase):
             module_name="roost.cluster.worker", module_args=arguments, task_vars=task_vars
         )
         return result
-
-
-@contextmanager
-def _client(kubeconfig: str) -> Iterator[Any]:
-    """A client of the API. It writes the administrator's key to temporary files and removes them
-    when the process exits by itself, which Ansible's workers don't; so they get a folder of their
-    own, which ends with the client."""
-    try:
-        from kubernetes import client, config
-    except ImportError as error:
-        raise AnsibleActionFail(
-            "worker: the Python package kubernetes is missing on the controller"
-        ) from error
-    with tempfile.TemporaryDirectory(prefix="roost-") as folder:
-        configuration = client.Configuration()
-        try:
-            config.load_kube_config(
-                config_file=kubeconfig,
-                client_configuration=configuration,
-                temp_file_path=folder,
-            )
-        except config.ConfigException as error:
-            raise AnsibleActionFail(
-                f"{kubeconfig}: not a kubeconfig that can be used: {error}"
-            ) from error
-        yield client.CoreV1Api(client.ApiClient(configuration))
-
-
-@contextmanager
-def _api_errors(kubeconfig: str) -> Iterator[None]:
-    """Tells which API server didn't answer or refused, and why."""
-    from kubernetes.client.exceptions import ApiException
-    from urllib3.exceptions import HTTPError
-
-    try:
-        yield
-    except (ApiException, HTTPError, OSError) as error:
-        raise AnsibleActionFail(
-            f"the API server of {kubeconfig} made or revoked no bootstrap token for the join: "
-            f"found {error}; expected an answer. {repair(str(error))}"
-        ) from error
-
-
-@contextmanager
-def _token(client: Any) -> Iterator[str]:
-    """A bootstrap token for one join; revoked in any case."""
-    token = random_token()
-    identity, _dot, secret = token.partition(".")
-    expires = datetime.now(timezone.utc) + timedelta(minutes=TOKEN_MINUTES)
-    name = f"bootstrap-token-{identity}"
-    body = {
-        "metadata": {"name": name, "namespace": "kube-system"},
-        "type": "bootstrap.kubernetes.io/token",
-        "stringData": {
-            "description": "for one join; removed when it has ended",
-            "token-id": identity,
-            "token-secret": secret,
-            "expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "usage-bootstrap-authentication": "true",
-            "usage-bootstrap-signing": "true",
-            "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
-        },
-    }
-    client.create_namespaced_secret("kube-system", body, _request_timeout=ANSWER_SECONDS)
-    try:
-        _wait_until_signed(client, identity)
-        yield token
-    finally:
-        client.delete_namespaced_secret(name, "kube-system", _request_timeout=ANSWER_SECONDS)
-
-
-def _wait_until_signed(client: Any, identity: str) -> None:
-    """kubeadm asks only every 5 s whether the cluster's address is signed with the token."""
-    until = time.monotonic() + SIGNED_SECONDS
-    while True:
-        data = client.read_namespaced_config_map(
-            "cluster-info", "kube-public", _request_timeout=ANSWER_SECONDS
-        ).data
-        if f"jws-kubeconfig-{identity}" in data:
-            return
-        if time.monotonic() > until:
-            raise AnsibleActionFail(
-                f"configmap kube-public/cluster-info: not signed with the new token within "
-                f"{SIGNED_SECONDS} s, which kube-controller-manager does; look at its log"
-            )
-        time.sleep(0.1)  # polled: it takes a few hundredths of a second
-
-
-def _ca_hash(client: Any) -> str:
-    """The CA's public key as kubeadm pins it: sha256 over its SubjectPublicKeyInfo."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    path = client.api_client.configuration.ssl_ca_cert
-    with open(path, "rb") as handle:  # noqa: PTH123  a path that the client made
-        certificate = x509.load_pem_x509_certificate(handle.read())
-    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return f"sha256:{hashlib.sha256(key).hexdigest()}"

@@ -6,12 +6,16 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: control_plane
-short_description: Makes a machine the cluster's control plane with kubeadm
+short_description: Makes a machine a control plane with kubeadm, and keeps it as described
 version_added: 0.1.0
 author: the Roost developers (!UNKNOWN)
 description:
   - Looks at the machine, at etcd's data and at the API, and does what is missing. A run that was
     killed is continued; data of a cluster are never thrown away.
+  - On a running cluster compares what kubeadm would make of the documents with what is there, names
+    each setting that differs, and applies it. What doesn't run with a new setting gets the old one
+    back. A setting that a running cluster can't be given is refused before anything is changed.
+  - Runs as an action, which does the comparing on the controller.
 options:
   documents:
     description: kubeadm's documents, the InitConfiguration first.
@@ -22,13 +26,41 @@ options:
     description: Names and digests of the images that the control plane runs.
     type: dict
     required: true
+  labels:
+    description: Labels of the node. Those that an earlier run set and that are missing here go.
+    type: dict
+    default: {}
+  taints:
+    description: Taints of the node. Those that an earlier run, or kubeadm, set and that are missing
+      here go; others stay.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      key:
+        description: The key, such as V(example.org/gpu).
+        type: str
+        required: true
+      value:
+        description: The value; may be empty.
+        type: str
+        default: ""
+      effect:
+        description: What it does to pods that don't tolerate it.
+        type: str
+        choices: [NoSchedule, PreferNoSchedule, NoExecute]
+        required: true
+  steps:
+    description: What to do on a running cluster; set by the action.
+    type: list
+    elements: dict
 attributes:
   check_mode:
     support: full
     description: Looks and says what it would do.
   diff_mode:
     support: full
-    description: Shows the reason for what it does.
+    description: Shows what is done, and each setting before and after.
 """
 
 EXAMPLES = r"""
@@ -36,22 +68,50 @@ EXAMPLES = r"""
   roost.cluster.control_plane:
     documents: "{{ documents }}"
     images: "{{ {bundle.etcd.name: bundle.etcd.digest} }}"
+    taints:
+      - {key: node-role.kubernetes.io/control-plane, effect: NoSchedule}
 """
 
 RETURN = r"""
 changes:
-  description: What was done, and why.
+  description:
+    - What was done (in check mode, what would be), and why. Settings of a running cluster one by
+      one, with their values.
   type: list
   elements: dict
   returned: always
+  sample:
+    - what: KubeletConfiguration maxPods
+      why: 110 → 120; kubelet restarts
+      before: 110
+      after: 120
+kubelet_configuration:
+  description: What the kubelets of the cluster shall have, as YAML; for M(roost.cluster.worker).
+  type: str
+  returned: where there is a running cluster
+seen:
+  description: What was found, for the action.
+  type: dict
+  returned: never
+unknown:
+  description: What could not be compared, and why.
+  type: list
+  elements: str
+  returned: in check mode, where the API doesn't answer
 """
 
+import contextlib
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import observed, steps
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.arguments import MARKS
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     KubeadmError,
     exclusive,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.control_plane import (
+    Plan,
     act,
     decide,
     look,
@@ -59,6 +119,32 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.control_plan
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.surroundings import (
     own_address,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import StateError
+
+# What these make is as described.
+FRESH = ("init", "reset")
+
+
+def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]:
+    """Have a control plane, and say what a running one is like."""
+    state = look()
+    plan = decide(state, node)
+    result: dict[str, Any] = {"changed": plan.action != "nothing", "changes": told(plan)}
+    if plan.action != "nothing":
+        if check_mode:
+            return result
+        own_address(params["documents"][0]["localAPIEndpoint"]["advertiseAddress"])
+        act(plan, params["documents"], params["images"])
+        if plan.action in FRESH:
+            return result
+        state = look()
+    return {**result, "seen": observed.control_plane(params["documents"], state.objects, node)}
+
+
+def told(plan: Plan) -> list[dict[str, str]]:
+    if plan.action == "nothing":
+        return []
+    return [{"what": f"control plane: {plan.action}", "why": plan.why}]
 
 
 def main() -> None:
@@ -66,26 +152,25 @@ def main() -> None:
         argument_spec={
             "documents": {"type": "list", "elements": "dict", "required": True},
             "images": {"type": "dict", "required": True},
+            **MARKS,
+            "steps": {"type": "list", "elements": "dict"},
         },
         supports_check_mode=True,
     )
-    documents = module.params["documents"]
-    node = documents[0]["nodeRegistration"]["name"]
+    params = module.params
+    node = params["documents"][0]["nodeRegistration"]["name"]
+    done: list[dict[str, str]] = []
     try:
-        with exclusive():
-            plan = decide(look(), node)
-            if plan.action != "nothing" and not module.check_mode:
-                own_address(documents[0]["localAPIEndpoint"]["advertiseAddress"])
-                act(plan, documents, module.params["images"])
-    except KubeadmError as error:
-        module.fail_json(msg=str(error))
-    if plan.action == "nothing":
-        module.exit_json(changed=False, changes=[])
-    module.exit_json(
-        changed=True,
-        changes=[{"what": f"control plane: {plan.action}", "why": plan.why}],
-        diff={"before": f"{plan.why}\n", "after": "control plane runs\n"},
-    )
+        # A check run only looks, and leaves no file behind.
+        with contextlib.nullcontext() if module.check_mode else exclusive():
+            if params["steps"] is None:
+                module.exit_json(**start(params, module.check_mode, node))
+            for step in params["steps"]:
+                steps.act(step, params["documents"], params["images"], node)
+                done.append({"what": f"control plane: {step['name']}", "why": "before it failed"})
+    except (KubeadmError, StateError) as error:
+        module.fail_json(msg=str(error), changed=bool(done), changes=done)
+    module.exit_json(changed=True, changes=[])
 
 
 if __name__ == "__main__":

@@ -41,4 +41,9 @@ dest:
   description: The file on the controller.
   type: str
   returned: success
+changes:
+  description: Why the file was written, without its content.
+  type: list
+  elements: dict
+  returned: success
 """

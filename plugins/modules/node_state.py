@@ -149,7 +149,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed (in check mode, what would be), and why. In the order of acting.
+  description: What was changed (in check mode, what would be), and why. In the order of acting. A
+    restart that follows from a change is told with it.
   returned: always
   type: list
   elements: dict

@@ -25,10 +25,12 @@ extends_documentation_fragment: [roost.cluster.kubernetes]
 attributes:
   check_mode:
     support: full
-    description: Changes nothing; reports as changed what the apply after it would change.
+    description: Changes nothing; reports as changed what the apply after it would change. Where
+      there is no kubeconfig yet, all objects are new. Where the cluster doesn't answer, nothing is
+      known.
   diff_mode:
     support: full
-    description: Shows the reason for each object.
+    description: Shows the difference of objects that exist, and the reason for each object.
 """
 
 EXAMPLES = r"""
@@ -46,24 +48,40 @@ objects:
   elements: dict
   returned: always
 changes:
-  description: What would change, one line for each object.
+  description: What would change, and why.
+  type: list
+  elements: dict
+  returned: always
+  sample: [{what: ConfigMap kube-flannel/flannel, why: "data.mtu: 1450 → 1400"}]
+unknown:
+  description: Why it isn't known what would change.
   type: list
   elements: str
-  returned: always
+  returned: in check mode, where there is a cluster and it doesn't answer
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.absent import dry_run_client
 from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
     KUBECONFIG,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
     KubernetesClient,
+    Unreachable,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
 from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import (
     outside,
     plan,
 )
+
+
+def shown(change: Change) -> dict[str, str]:
+    """What is new is shown by its name: its content stands in a template, or in Istio's charts."""
+    if change.before is None:
+        return {"prepared": f"{change.item}: {change.reason}\n"}
+    return change.diff()
 
 
 def main() -> None:
@@ -75,20 +93,22 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    connect = dry_run_client if module.check_mode else KubernetesClient
     pod_cidr = module.params["pod_cidr"]
     try:
-        client = KubernetesClient(module.params["kubeconfig"])
+        client = connect(module.params["kubeconfig"])
         if pod_cidr and (why := outside(client, pod_cidr)):
             module.fail_json(msg=f"nothing was applied: {why}")
         found = plan(client, module.params["objects"])
     except (ApiError, ValueError) as error:
+        if module.check_mode and isinstance(error, Unreachable):
+            module.exit_json(changed=False, objects=[], changes=[], unknown=[str(error)])
         module.fail_json(msg=f"nothing was applied: {error}")
-    changes = [f"{change.item}: {change.reason}" for _item, change in found]
     module.exit_json(
         changed=module.check_mode and bool(found),
         objects=[item for item, _change in found],
-        changes=changes,
-        diff={"prepared": "".join(f"{line}\n" for line in changes)},
+        changes=[change.as_dict() for _item, change in found],
+        diff=[shown(change) for _item, change in found],
     )
 
 

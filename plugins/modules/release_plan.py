@@ -11,7 +11,7 @@ description:
   - Checks the description of a release, resolves its images to digests, reads what is live, and
     returns the stages in which objects have to be applied or deleted, with a reason for each.
   - Runs on the controller and changes nothing, neither there nor on the cluster. In check mode the
-    cluster need not exist; everything is new then.
+    cluster need not exist; everything is new then. Nor need it answer; then nothing is known.
   - What would change is found out by server-side dry runs.
   - A value that was changed on the cluster (the weight, which version is stable, the canary, an
     image, a count of replicas) stays as long as its key was not edited since the description was
@@ -100,6 +100,17 @@ stages:
       description: Each object that changes, with the reason.
       type: list
       elements: str
+changes:
+  description: What would change in all stages, and why.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{what: VirtualService digits/app, why: "spec.http[0].route[v2].weight: 10 → 20"}]
+unknown:
+  description: Why it isn't known what would change; nothing else is then to be relied on.
+  returned: in check mode, where there is a cluster and it doesn't answer
+  type: list
+  elements: str
 steady:
   description: What holds when nothing has to be done, for M(roost.cluster.release_wait).
   returned: success
@@ -114,6 +125,7 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.roost.cluster.plugins.module_utils.api.absent import dry_run_client
 from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
     GATEWAY,
     KUBECONFIG,
@@ -131,7 +143,6 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.resolving im
     Unusable,
     read_lock,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.release.survey import NoCluster
 
 ARGUMENTS = {
     "release": {"type": "dict", "required": True},
@@ -142,21 +153,18 @@ ARGUMENTS = {
 }
 
 
-def connect(module: Any) -> tuple[Client, list[str]]:
-    """The cluster; or, in a dry run, an empty one in place of one that doesn't answer."""
-    try:
-        client = KubernetesClient(module.params["kubeconfig"])
-        has_istio = client.serves("VirtualService")
-    except Unreachable as error:
-        if not module.check_mode:
-            module.fail_json(msg=f"The release can't be planned: {error}")
-        return NoCluster(), [f"nothing is compared, everything is new: {error}"]
-    if not has_istio and not module.check_mode:
+def connect(module: Any) -> Client:
+    """The cluster; or, in a dry run, an empty one in place of one that was never made."""
+    kubeconfig = module.params["kubeconfig"]
+    if module.check_mode:
+        return dry_run_client(kubeconfig)
+    client = KubernetesClient(kubeconfig)
+    if not client.serves("VirtualService"):
         module.fail_json(
             msg="The release can't be planned: the cluster doesn't serve networking.istio.io/v1. "
             "Run playbooks/mesh.yml first."
         )
-    return client, []
+    return client
 
 
 def main() -> None:
@@ -171,14 +179,14 @@ def main() -> None:
     try:
         # The description first: a wrong one is refused whether or not there is a cluster.
         file = planning.accept(params["release"], read_lock(params["lock"]))
-        client, notes = connect(module)
-        plan = planning.plan(file, client, context)
+        plan = planning.plan(file, connect(module), context)
     except planning.Rejected as error:
         module.fail_json(msg=str(error), problems=[item.as_dict() for item in error.problems])
     except (ApiError, Unreadable, Unusable) as error:
+        if module.check_mode and isinstance(error, Unreachable):
+            module.exit_json(changed=False, **planning.UNKNOWN, unknown=[str(error)])
         module.fail_json(msg=f"The release can't be planned: {error}")
     result = {**plan.rendered(), "changed": False}
-    result["notes"] = [*notes, *result["notes"]]
     if module.check_mode:
         result["changed"] = bool(plan.changes)
         result["diff"] = plan.diff()

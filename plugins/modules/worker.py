@@ -6,18 +6,55 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: worker
-short_description: Makes a machine a worker of the cluster with kubeadm
+short_description: Makes a machine a worker of the cluster with kubeadm, and keeps it as described
 version_added: 0.1.0
 author: the Roost developers (!UNKNOWN)
 description:
   - Looks at the machine and at what the API says of its node, and joins it if need be.
   - Runs as an action, which makes a bootstrap token for this one join through the API and revokes
     it when the join has ended. The token travels on standard input only.
+  - Of a machine that has joined, compares kubelet's file with what the cluster has for all
+    kubelets, and labels and taints with the described ones. A kubelet that doesn't run with a new
+    configuration gets the old one back.
 options:
   document:
     description: kubeadm's JoinConfiguration, without a token.
     type: dict
     required: true
+  labels:
+    description: Labels of the node. Those that an earlier run set and that are missing here go.
+    type: dict
+    default: {}
+  taints:
+    description: Taints of the node. Those that an earlier run set and that are missing here go;
+      others stay.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      key:
+        description: The key, such as V(example.org/gpu).
+        type: str
+        required: true
+      value:
+        description: The value; may be empty.
+        type: str
+        default: ""
+      effect:
+        description: What it does to pods that don't tolerate it.
+        type: str
+        choices: [NoSchedule, PreferNoSchedule, NoExecute]
+        required: true
+  kubelet_configuration:
+    description:
+      - What the kubelets of the cluster shall have, as M(roost.cluster.control_plane) returns it.
+      - Without it, what the cluster has. A check run needs it, for it changes nothing there.
+    type: str
+    default: ""
+  reconfigure:
+    description: Give kubelet the cluster's configuration; set by the action.
+    type: bool
+    default: false
   token:
     description: The bootstrap token; set by the action.
     type: str
@@ -28,7 +65,8 @@ extends_documentation_fragment: [roost.cluster.kubernetes]
 attributes:
   check_mode:
     support: full
-    description: Looks and says what it would do.
+    description: Looks and says what it would do. Where the API doesn't answer, says that nothing is
+      known.
   diff_mode:
     support: full
     description: Shows the reason for what it does.
@@ -39,6 +77,8 @@ EXAMPLES = r"""
   roost.cluster.worker:
     document: "{{ document }}"
     kubeconfig: .kube/config
+    labels: {disk: fast}
+    taints: []
 """
 
 RETURN = r"""
@@ -47,18 +87,30 @@ needs_join:
   type: bool
   returned: always
 changes:
-  description: What was done, and why.
+  description: What was done (in check mode, what would be), and why.
   type: list
   elements: dict
   returned: always
+  sample: [{what: label disk, why: "slow → fast, as described", before: slow, after: fast}]
+seen:
+  description: What was found, for the action.
+  type: dict
+  returned: never
+unknown:
+  description: What could not be compared, and why.
+  type: list
+  elements: str
+  returned: in check mode, where the API doesn't answer
 """
 
+import contextlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
     KUBECONFIG,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.arguments import MARKS
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     KubeadmError,
     exclusive,
@@ -68,10 +120,14 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.surroundings
     own_address,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.worker import (
+    Silent,
     act,
     decide,
     look,
+    observe,
+    reconfigure,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import StateError
 
 
 def node_ip(document: dict[str, Any]) -> str:
@@ -80,41 +136,59 @@ def node_ip(document: dict[str, Any]) -> str:
     return str(given["node-ip"])
 
 
+def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]:
+    """Have a node, unless it has to join and there is no token yet, and say what it is like."""
+    state = look(node)
+    plan = decide(state)
+    needs_join = plan.action in ("join", "reset")
+    changed = plan.action != "nothing"
+    result: dict[str, Any] = {
+        "changed": changed,
+        "needs_join": needs_join,
+        "changes": [{"what": f"worker: {plan.action}", "why": plan.why}] if changed else [],
+    }
+    if needs_join and not params["token"] and not check_mode:
+        # Before a token is made.
+        own_address(node_ip(params["document"]))
+        api_answers(params["document"]["discovery"]["bootstrapToken"]["apiServerEndpoint"])
+    if changed and not check_mode and (params["token"] or not needs_join):
+        act(plan, params["document"], node)
+    return result if needs_join else {**result, "seen": observe(state)}
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "document": {"type": "dict", "required": True},
             **KUBECONFIG,
+            **MARKS,
+            "kubelet_configuration": {"type": "str", "default": ""},
+            "reconfigure": {"type": "bool", "default": False},
             "token": {"type": "str", "no_log": True},
             "ca_hash": {"type": "str"},
         },
         supports_check_mode=True,
     )
-    document = module.params["document"]
-    token = module.params["token"]
-    node = document["nodeRegistration"]["name"]
+    params = module.params
+    document, token = params["document"], params["token"]
     if token:
         document["discovery"]["bootstrapToken"].update(
-            token=token, caCertHashes=[module.params["ca_hash"]]
+            token=token, caCertHashes=[params["ca_hash"]]
         )
     try:
-        with exclusive():
-            plan = decide(look(node))
-            needs_join = plan.action in ("join", "reset")
-            if needs_join and not token and not module.check_mode:
-                own_address(node_ip(document))
-                api_answers(document["discovery"]["bootstrapToken"]["apiServerEndpoint"])
-            if plan.action != "nothing" and not module.check_mode and (token or not needs_join):
-                act(plan, document, node)
-    except KubeadmError as error:
+        # A check run only looks, and leaves no file behind.
+        with contextlib.nullcontext() if module.check_mode else exclusive():
+            if params["reconfigure"]:
+                reconfigure()
+                module.exit_json(changed=True, changes=[])
+            name = document["nodeRegistration"]["name"]
+            module.exit_json(**start(params, module.check_mode, name))
+    except Silent as error:
+        if not module.check_mode:
+            module.fail_json(msg=str(error))
+        module.exit_json(changed=False, needs_join=False, changes=[], unknown=[str(error)])
+    except (KubeadmError, StateError) as error:
         module.fail_json(msg=str(error))
-    changed = plan.action != "nothing"
-    module.exit_json(
-        changed=changed,
-        needs_join=needs_join,
-        changes=[{"what": f"worker: {plan.action}", "why": plan.why}] if changed else [],
-        diff={"before": f"{plan.why}\n", "after": "worker runs\n"} if changed else {},
-    )
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ LABEL = f"label=roost.cluster={SETTINGS['ROOST_CLUSTER']}"
 HOSTS = ("control", "worker-1", "worker-2")
 CONFIDENCE = "verify_confidence=0.9999"
 OPTIONS = REPOSITORY / "tests" / "e2e" / "options.yml"
+PLAN = REPOSITORY / ".roost" / SETTINGS["ROOST_CLUSTER"] / "plan.json"
 
 
 def run(*words: str, **environment: str) -> Ran:
@@ -62,7 +63,7 @@ def kubectl(*arguments: str) -> Any:
 
 def make_up() -> Ran:
     """`make up` with options, its measurement failing by chance once in ten thousand runs."""
-    return run("make", "up", f"ARGS=-e {CONFIDENCE} -e @{OPTIONS}")
+    return run("make", "up", f"ARGS=-e {CONFIDENCE} -e @{OPTIONS} -e plan_file={PLAN}")
 
 
 def kernel_settings() -> dict[str, str]:

@@ -25,6 +25,8 @@ from tests.command import REPOSITORY, Ran
 from tests.e2e.conftest import (
     CONFIDENCE,
     HOSTS,
+    OPTIONS,
+    PLAN,
     SETTINGS,
     URL,
     docker,
@@ -34,6 +36,7 @@ from tests.e2e.conftest import (
     make_up,
     run,
 )
+from tests.plans import Plan, read
 
 SECOND_UP_SECONDS = 60
 SECOND_SITE_SECONDS = 30
@@ -46,6 +49,16 @@ def test_make_up_ends_with_where_things_are_and_what_was_measured(cluster: Ran) 
     assert f"kubeconfig  {kubeconfig}" in cluster.output
     assert "split       v2: " in cluster.output
     assert stat.S_IMODE(kubeconfig.stat().st_mode) == 0o600
+
+
+def test_every_change_of_a_real_run_has_its_reason(cluster: Ran) -> None:
+    plan = read(PLAN)
+    assert plan.document["check_mode"] is False
+    assert set(plan.document["hosts"]) == {*HOSTS, "localhost"}
+    assert {change["what"] for change in plan.of("localhost", "istio")} >= {
+        "Namespace istio-system",
+        "Deployment istio-system/istiod",
+    }
 
 
 def test_every_promise_holds(cluster: Ran) -> None:
@@ -109,6 +122,7 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(cluster: Ran) -> None
     assert {host: counts["changed"] for host, counts in again.recap.items()} == dict.fromkeys(
         again.recap, 0
     )
+    assert read(PLAN).changes == []
     assert processes() == before
     site = next(line for line in again.output.splitlines() if line.startswith("cluster, mesh"))
     print(f"second make up {seconds:.0f} s, site.yml {site.split()[-1]} s")
@@ -152,6 +166,34 @@ def test_the_api_goes_by_its_extra_name(cluster: Ran) -> None:
         x509.SubjectAlternativeName
     )
     assert "api.e2e.example" in names.value.get_values_for_type(x509.DNSName)
+
+
+def plan_of(tmp_path: Path) -> Plan:
+    """What a check run of the whole says of the running cluster."""
+    target = os.path.relpath(tmp_path / "plan.json", REPOSITORY)
+    site = ("playbooks/site.yml", "--check", "--diff", "-e", f"plan_file={target}")
+    checked = run("ansible-playbook", *site, "-e", f"@{OPTIONS}")
+    assert checked.code == 0
+    return read(tmp_path / "plan.json")
+
+
+def test_one_drifted_setting_is_the_only_one_in_the_plan(cluster: Ran, tmp_path: Path) -> None:
+    worker = f"roost-{SETTINGS['ROOST_CLUSTER']}-worker-2"
+    file = "/etc/containerd/config.toml"
+    spoil = "s/SystemdCgroup = true/SystemdCgroup = false/"
+    docker("exec", worker, "cp", "--preserve", file, "/run/before")
+    docker("exec", worker, "sed", "--in-place", spoil, file)
+    try:
+        plan = plan_of(tmp_path)
+    finally:
+        docker("exec", worker, "cp", "--preserve", "/run/before", file)
+    assert plan.changes == [("worker-2", "container_runtime", file)]
+    [change] = plan.of("worker-2", "container_runtime")
+    assert change["why"] == "SystemdCgroup false → true; containerd.service restarts"
+
+
+def test_the_plan_of_an_unchanged_cluster_is_empty(cluster: Ran, tmp_path: Path) -> None:
+    assert plan_of(tmp_path).changes == []
 
 
 def test_a_digit_drawn_in_a_browser_is_read(cluster: Ran) -> None:

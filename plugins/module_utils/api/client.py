@@ -36,6 +36,10 @@ class Unreachable(ApiError):
     """There is no API server to ask; the text says which one and what to do."""
 
 
+class Absent(Unreachable):
+    """There is no cluster yet: nothing has ever been asked."""
+
+
 class Refused(ApiError):
     """The API server answered, but not with what was asked for."""
 
@@ -90,9 +94,7 @@ class KubernetesClient:
         """The client writes the kubeconfig's keys to temporary files and removes them when the
         process exits by itself. Where it doesn't, the files need a `folder` that ends with it."""
         if not Path(kubeconfig).expanduser().is_file():
-            raise Unreachable(
-                f"there is no kubeconfig at {kubeconfig}: run playbooks/cluster.yml first"
-            )
+            raise Absent(f"there is no kubeconfig at {kubeconfig}: run playbooks/cluster.yml first")
         # Here, not at the top: a second of importing that --syntax-check and tests can do without.
         from kubernetes import client, config
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.roost.cluster.plugins.module_utils.api import differences
+from ansible_collections.roost.cluster.plugins.module_utils.api.absent import NoClusterYet
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client, Refused
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, object_key
 from ansible_collections.roost.cluster.plugins.module_utils.api.parallel import in_parallel
@@ -22,6 +23,31 @@ class Change:
     reason: str
     before: Block | None
     after: Block | None
+
+    def as_dict(self) -> dict[str, str]:
+        return {"what": self.item, "why": self.reason}
+
+    def diff(self) -> dict[str, str]:
+        """As Ansible prints it."""
+        return {
+            "before_header": f"{self.item} (live)",
+            "after_header": f"{self.item} ({self.reason})",
+            "before": _text(self.before),
+            "after": _text(self.after),
+        }
+
+
+def _text(item: Block | None) -> str:
+    if item is None:
+        return ""
+    # Imported where it is used, for modules have to be importable without it.
+    import yaml
+
+    shown = differences.cleaned(item)
+    if item["kind"] == "Secret":
+        shown = {key: shown[key] for key in shown if key not in ("data", "stringData")}
+    text: str = yaml.safe_dump(shown, sort_keys=True, allow_unicode=True)
+    return text
 
 
 def compare(
@@ -37,6 +63,8 @@ def compare(
         before = live.get(key)
         try:
             after = client.dry_run(item)
+        except NoClusterYet as error:
+            return Change(key, f"new, because {error}", None, item)
         except Refused as error:
             # The namespace, or Istio's kinds, don't exist yet.
             if error.status == 404:

@@ -14,7 +14,7 @@ Wording = Mapping[str, tuple[str, str]]
 _VOLATILE = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid")
 _SHOWN_CHANGES = 3
 _SHOWN_LENGTH = 60
-_GONE = object()
+GONE = object()
 _OPEN_MAPPINGS = ("metadata.labels", "metadata.annotations")
 
 
@@ -27,24 +27,25 @@ def cleaned(item: Block) -> Block:
 
 def reason(before: Block, after: Block, wording: Wording | None = None) -> str | None:
     """What differs, in words for a person, or None if nothing does."""
-    changes = list(_changes("", cleaned(before), cleaned(after)))
-    if not changes:
+    found = list(changes("", cleaned(before), cleaned(after)))
+    if not found:
         return None
-    texts = [_text(path, old, new, wording or {}) for path, old, new in changes[:_SHOWN_CHANGES]]
-    more = len(changes) - len(texts)
+    texts = [_text(path, old, new, wording or {}) for path, old, new in found[:_SHOWN_CHANGES]]
+    more = len(found) - len(texts)
     return "; ".join(texts) + (f"; and {more} more" if more else "")
 
 
-def _changes(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+def changes(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Where two values differ: the path, and what is there before and after, or GONE."""
     if path in _OPEN_MAPPINGS:
         # Their keys are of interest one by one, also if there were none before.
-        before, after = ({} if side is _GONE else side for side in (before, after))
+        before, after = ({} if side is GONE else side for side in (before, after))
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):
-            old, new = before.get(key, _GONE), after.get(key, _GONE)
-            yield from _changes(_joined(path, key), old, new)
+            old, new = before.get(key, GONE), after.get(key, GONE)
+            yield from changes(_joined(path, key), old, new)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _list_changes(path, before, after)
     else:
@@ -60,10 +61,10 @@ def _list_changes(path: str, before: list[Any], after: list[Any]) -> Iterator[tu
         if common != [name for name in new_names if name in old]:
             yield f"the order in {path}", ", ".join(map(str, common)), ", ".join(map(str, new))
         for name in [*old, *(name for name in new if name not in old)]:
-            yield from _changes(f"{path}[{name}]", old.get(name, _GONE), new.get(name, _GONE))
+            yield from changes(f"{path}[{name}]", old.get(name, GONE), new.get(name, GONE))
     elif len(before) == len(after):
         for index, (one, other) in enumerate(zip(before, after)):
-            yield from _changes(f"{path}[{index}]", one, other)
+            yield from changes(f"{path}[{index}]", one, other)
     else:
         yield path, before, after
 
@@ -85,12 +86,17 @@ def _joined(path: str, key: str) -> str:
 def _text(path: str, old: Any, new: Any, wording: Wording) -> str:
     for key, (added, changed) in wording.items():
         if path == f"metadata.annotations[{key}]":
-            return added if old is _GONE else changed
-    if old is _GONE:
-        return f"{path}: added{_shown_scalar(new)}"
-    if new is _GONE:
-        return f"{path}: removed{_shown_scalar(old)}"
-    return f"{path}: {_shown(old)} → {_shown(new)}"
+            return added if old is GONE else changed
+    return f"{path}: {told(old, new)}"
+
+
+def told(old: Any, new: Any) -> str:
+    """A difference in words."""
+    if old is GONE:
+        return f"added{_shown_scalar(new)}"
+    if new is GONE:
+        return f"removed{_shown_scalar(old)}"
+    return f"{_shown(old)} → {_shown(new)}"
 
 
 def _shown_scalar(value: Any) -> str:

@@ -16,6 +16,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.refusal impo
 
 BINARIES = Path("/usr/local/bin")
 LOCK = Path("/run/roost-kubeadm.lock")
+ADMIN_CONF = "/etc/kubernetes/admin.conf"
 SOCKET = "/run/containerd/containerd.sock"
 TAIL = 2000
 

@@ -5,35 +5,34 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import shutil
 import string
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
+    ADMIN_CONF,
     KubeadmError,
-    image_digests,
     kubeadm,
     kubectl,
     must,
-    wrong_images,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import as_text
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.observed import by_name
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.steps import pull
 
-ADMIN_CONF = "/etc/kubernetes/admin.conf"
 ETCD_DATA = Path("/var/lib/etcd")
 # What `kubeadm init` leaves in the cluster, in the order in which it makes it.
 LEFT_BY_INIT = (
-    "configmap/kubeadm-config",
-    "configmap/kubelet-config",
-    "configmap/kube-proxy",
-    "daemonset.apps/kube-proxy",
-    "deployment.apps/coredns",
+    "ConfigMap/kubeadm-config",
+    "ConfigMap/kubelet-config",
+    "ConfigMap/kube-proxy",
+    "DaemonSet/kube-proxy",
+    "Deployment/coredns",
 )
 RECOVERY_SECONDS = 90
 
@@ -46,8 +45,12 @@ class State:
     etcd_data: bool = False
     admin_conf: bool = False
     api: bool = False
-    nodes: tuple[str, ...] = ()
-    left: frozenset[str] = field(default_factory=frozenset)
+    # By kind and name: all nodes, and what kubeadm init leaves.
+    objects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def nodes(self) -> list[str]:
+        return [key.partition("/")[2] for key in self.objects if key.startswith("Node/")]
 
     @property
     def untouched(self) -> bool:
@@ -70,16 +73,14 @@ def decide(state: State, node: str) -> Plan:
         if not state.etcd_data:
             return Plan("reset", "an earlier run of kubeadm init ended before etcd held anything")
         return Plan("recover", "the control plane is there, and its API doesn't answer")
-    missing = [name for name in LEFT_BY_INIT if name not in state.left]
-    if node not in state.nodes:
-        missing.insert(0, f"node/{node}")
+    missing = [name for name in (f"Node/{node}", *LEFT_BY_INIT) if name not in state.objects]
     if not missing:
         return Plan("nothing")
-    if "configmap/kubeadm-config" in missing:
+    if "ConfigMap/kubeadm-config" in missing:
         others = [name for name in state.nodes if name != node]
         if others:
             raise KubeadmError(
-                "configmap/kubeadm-config: expected in kube-system, where kubeadm init leaves it, "
+                "ConfigMap/kubeadm-config: expected in kube-system, where kubeadm init leaves it, "
                 f"and not found, while {', '.join(others)} belong to the cluster; restore it, or "
                 "remove the cluster with `make down`"
             )
@@ -97,20 +98,18 @@ def look() -> State:
     )
     if not admin or kubectl(ADMIN_CONF, "get", "--raw", "/readyz").code:
         return state
-    names = kubectl(
-        ADMIN_CONF, "get", *LEFT_BY_INIT, "-n", "kube-system", "-o", "name", "--ignore-not-found"
-    )
+    get = ("get", "-n", "kube-system", "-o", "json", "--ignore-not-found")
+    left = kubectl(ADMIN_CONF, *get, *LEFT_BY_INIT)
     nodes = kubectl(ADMIN_CONF, "get", "nodes", "-o", "json")
     # Half an answer would look as if something was missing.
-    if names.code or nodes.code:
+    if left.code or nodes.code:
         return state
     return State(
         manifests=state.manifests,
         etcd_data=state.etcd_data,
         admin_conf=True,
         api=True,
-        nodes=tuple(item["metadata"]["name"] for item in json.loads(nodes.out)["items"]),
-        left=frozenset(names.out.split()),
+        objects={**by_name(left.out), **by_name(nodes.out)},
     )
 
 
@@ -171,14 +170,7 @@ def _with_token(documents: list[dict[str, Any]]) -> Iterator[str]:
 def _init(documents: list[dict[str, Any]], images: dict[str, str]) -> None:
     with _with_token(documents) as text:
         kubeadm("config", "validate", "--config=/dev/stdin", stdin=text)
-        kubeadm("config", "images", "pull", "--config=/dev/stdin", stdin=text)
-        wrong = wrong_images(images, image_digests())
-        if wrong:
-            raise KubeadmError(
-                "images that are not what the bundle's lock says, so nothing was started; remove "
-                "them with `ctr --namespace k8s.io images rm NAME`, run playbooks/registry.yml, "
-                "which brings the registry up to date, and the same again:\n" + "\n".join(wrong)
-            )
+        pull(text, images)
         kubeadm("init", "--config=/dev/stdin", "--skip-token-print", stdin=text)
 
 

@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.marks import plain
+
 Document = dict[str, Any]
 
 API_VERSION = "kubeadm.k8s.io/v1beta4"
@@ -41,15 +43,20 @@ def _named(value: Any) -> bool:
     )
 
 
-def node_registration(name: str, node_ip: str, ignored: list[str]) -> Document:
-    """How kubelet registers its node: under its inventory name, on its private address."""
+def node_registration(values: Mapping[str, Any]) -> Document:
+    """How kubelet registers its node: under its inventory name, on its private address.
+
+    With its taints, so that nothing is scheduled on it that they would keep away. Labels come
+    afterwards, for kubelet itself may not set all that an administrator may.
+    """
     return {
-        "name": name,
+        "name": values["node_name"],
         "criSocket": CRI_SOCKET,
         "imagePullPolicy": "IfNotPresent",
         # Without it kubelet takes the default route's address: the wrong one of two networks.
-        "kubeletExtraArgs": [{"name": "node-ip", "value": node_ip}],
-        "ignorePreflightErrors": ignored,
+        "kubeletExtraArgs": [{"name": "node-ip", "value": values["node_ip"]}],
+        "ignorePreflightErrors": list(values["ignored_preflight_errors"]),
+        "taints": plain(values["taints"]),
     }
 
 
@@ -65,9 +72,7 @@ def control_plane_documents(values: Mapping[str, Any]) -> list[Document]:
         "apiVersion": API_VERSION,
         "kind": "InitConfiguration",
         "localAPIEndpoint": {"advertiseAddress": values["node_ip"], "bindPort": int(port)},
-        "nodeRegistration": node_registration(
-            values["node_name"], values["node_ip"], list(values["ignored_preflight_errors"])
-        ),
+        "nodeRegistration": node_registration(values),
     }
     cluster = {
         "apiVersion": API_VERSION,
@@ -104,9 +109,7 @@ def join_document(values: Mapping[str, Any]) -> Document:
     join = {
         "apiVersion": API_VERSION,
         "kind": "JoinConfiguration",
-        "nodeRegistration": node_registration(
-            values["node_name"], values["node_ip"], list(values["ignored_preflight_errors"])
-        ),
+        "nodeRegistration": node_registration(values),
         "discovery": {"bootstrapToken": {"apiServerEndpoint": values["endpoint"]}},
     }
     document: Document = merged(join, values["join_configuration"])

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import kubelet, observed
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
+    BINARIES,
     KubeadmError,
     kubeadm,
     kubectl,
@@ -28,6 +32,10 @@ HALF_JOINED = (
 JOINED_SECONDS = 60
 
 
+class Silent(KubeadmError):
+    """The API doesn't answer, so nothing is known of the node."""
+
+
 @dataclass(frozen=True)
 class State:
     """What was seen: kubelet's credentials, what the API says of the node, kubelet itself.
@@ -41,6 +49,7 @@ class State:
     running: bool
     leftovers: bool = False
     said: str = ""
+    node: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ def decide(state: State) -> Plan:
     if not state.credentials:
         return Plan("join", "not part of a cluster")
     if state.answer == "unreachable":
-        raise KubeadmError(
+        raise Silent(
             "the API server doesn't answer this machine, which has joined before, so nothing was "
             f"changed: found {state.said or 'no answer'}; expected its node. Look whether the "
             "control plane runs, no firewall is between the two machines, and both clocks are right"
@@ -83,10 +92,24 @@ def look(node: str) -> State:
     """What this machine is like now."""
     if not Path(KUBELET_CONF).exists():
         return State(False, "unknown", False, any(Path(path).exists() for path in HALF_JOINED))
-    asked = kubectl(KUBELET_CONF, "get", "node", node, "-o", "name")
+    asked = kubectl(KUBELET_CONF, "get", "node", node, "-o", "json")
     running = run(["systemctl", "is-active", "--quiet", "kubelet.service"]).code == 0
     said = (asked.err.strip().splitlines() or [""])[-1]
-    return State(True, answer_of(asked.code, asked.err), running, said=said)
+    found = {} if asked.code else json.loads(asked.out)
+    return State(True, answer_of(asked.code, asked.err), running, said=said, node=found)
+
+
+def observe(state: State) -> dict[str, Any]:
+    """What a registered worker is like, for the controller."""
+    asked = kubectl(
+        KUBELET_CONF, "get", "configmap", "kubelet-config", "-n", "kube-system", "-o", "json"
+    )
+    if asked.code:
+        raise KubeadmError(
+            "configmap/kubelet-config: expected in kube-system, and can't be read: "
+            f"{asked.err.strip()}; run the role control_plane, which puts it there"
+        )
+    return observed.worker(state.node, json.loads(asked.out)["data"]["kubelet"])
 
 
 def act(plan: Plan, document: dict[str, Any], node: str) -> None:
@@ -106,3 +129,8 @@ def act(plan: Plan, document: dict[str, Any], node: str) -> None:
                 f"s; kubelet's last lines:\n{journal.out}"
             )
         time.sleep(0.5)  # kubelet registers by itself; its credentials allow no watch before
+
+
+def reconfigure() -> None:
+    """Give kubelet the configuration that the cluster has for all of them."""
+    kubelet.reconfigure([str(BINARIES / "kubeadm"), "upgrade", "node", "phase", "kubelet-config"])

@@ -100,6 +100,7 @@ class Step:
     before: str = ""
     after: str = ""
     changes: tuple[str, ...] = ()  # paths whose content changes: services restart for them
+    follows: tuple[str, ...] = ()  # paths because of whose change it has to be made
     batch: str = ""  # neighbours with the same name run in parallel
 
     def change(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -122,9 +122,26 @@ def bring_about(wanted: Wanted, node: Node, outcome: Outcome) -> None:
 def report(steps: Sequence[Step]) -> dict[str, Any]:
     """A module's answer for the steps that it planned or made."""
     started = [step.what for step in steps if step.why.startswith(("start: ", "restart: "))]
+    told = _with_consequences(steps)
     return {
         "changed": bool(steps),
-        "changes": [step.change() for step in steps],
-        "diff": [step.diff() for step in steps],
+        "changes": [step.change() for step in told],
+        "diff": [step.diff() for step in told],
         "restarted": started,
     }
+
+
+def _with_consequences(steps: Sequence[Step]) -> list[Step]:
+    """The steps with a reason of their own. A restart that follows from one is told with it."""
+    causes = {path for step in steps for path in step.changes}
+    told = []
+    for step in steps:
+        if causes.intersection(step.follows):
+            continue
+        effects = [
+            f"{other.what} restarts"
+            for other in steps
+            if other.why.startswith("restart: ") and set(other.follows) & set(step.changes)
+        ]
+        told.append(replace(step, why="; ".join([step.why, *effects])))
+    return told

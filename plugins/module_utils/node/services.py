@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -136,8 +137,10 @@ def _steps(wanted: Wanted, node: Node, planned: list[Step], phase: str) -> list[
             check_shape(name, service["ready"])
         paths = restart_paths(service, managed)
         restart = plan_restart(units[name], paths, changing, changed_at(node, paths))
+        causes = tuple(path for path in paths if path in changing)
         for verb, why in plan_service(service, units[name], restart):
-            steps.append(_step(service, verb, why, units[name], node))
+            step = _step(service, verb, why, units[name], node)
+            steps.append(replace(step, follows=causes) if verb == "restart" else step)
     return steps
 
 
@@ -151,7 +154,7 @@ def reload_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
     if not files and not stale:
         return []
     why = f"{', '.join(files)} changed" if files else f"unit files of {', '.join(stale)} changed"
-    return [Step("systemd", f"daemon-reload: {why}", systemd.reload)]
+    return [Step("systemd", f"daemon-reload: {why}", systemd.reload, follows=tuple(files))]
 
 
 def _step(service: Mapping[str, Any], verb: str, why: str, seen: UnitLook, node: Node) -> Step:

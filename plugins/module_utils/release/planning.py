@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.api import differences
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client
 from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
@@ -34,6 +33,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.plan import 
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Problem
 
+# What is planned where the cluster can't be asked.
+UNKNOWN: dict[str, Any] = {"notes": [], "changes": [], "stages": [], "steady": {}}
+
 
 class Rejected(Exception):
     """The release can't be applied as it is described."""
@@ -59,21 +61,14 @@ class Plan:
         return {
             "release": self.release.as_block(),
             "notes": self.notes,
+            "changes": [change.as_dict() for change in self.changes],
             "stages": [rendered(step) for step in self.steps],
             "steady": self.steady,
         }
 
     def diff(self) -> list[dict[str, str]]:
         """One entry for each change, as Ansible prints them."""
-        return [
-            {
-                "before_header": f"{change.item} (live)",
-                "after_header": f"{change.item} ({change.reason})",
-                "before": _text(change.before),
-                "after": _text(change.after),
-            }
-            for change in self.changes
-        ]
+        return [change.diff() for change in self.changes]
 
 
 def accept(block: Any, digests: Mapping[str, str] | None) -> Block:
@@ -165,13 +160,3 @@ def _after_merge(problem: Problem) -> Problem:
     """The file alone is right; together with what was changed on the cluster it is not."""
     hint = "after keeping what was changed on the cluster; write the live state into the file"
     return replace(problem, hint=f"{problem.hint}; {hint}" if problem.hint else hint)
-
-
-def _text(item: Block | None) -> str:
-    if item is None:
-        return ""
-    # Imported where it is used, for modules have to be importable without it.
-    import yaml
-
-    text: str = yaml.safe_dump(differences.cleaned(item), sort_keys=True, allow_unicode=True)
-    return text

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.api import comparison
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client, Refused
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client
 from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
-from ansible_collections.roost.cluster.plugins.module_utils.api.execution import Executed
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
     FIELD_MANAGER,
     Block,
@@ -30,31 +28,6 @@ _OWNED_KINDS = (
     "PeerAuthentication",
     "EnvoyFilter",
 )
-
-
-class NoCluster:
-    """Stands for a cluster that can't be asked, in a dry run: it has nothing."""
-
-    def get(self, item: Block) -> Block | None:
-        return None
-
-    def list(self, kind: str, *_place: Any, **_fields: Any) -> list[Block]:
-        return []
-
-    def serves(self, kind: str) -> bool:
-        return False
-
-    def dry_run(self, item: Block) -> Block:
-        raise Refused(404, "there is no cluster")
-
-    def execute(self, *_call: Any) -> Executed:
-        raise Refused(404, "there is no cluster")
-
-    def log(self, *_call: Any) -> str:
-        return ""
-
-    def ask_pod(self, *_call: Any) -> tuple[int, str]:
-        raise Refused(404, "there is no cluster")
 
 
 def inventory(

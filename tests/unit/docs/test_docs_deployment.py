@@ -13,6 +13,8 @@ import yaml
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from docs_markdown import REPOSITORY
 
+from docs import roles
+
 TEXT = (REPOSITORY / "docs" / "deployment.md").read_text()
 ROW = re.compile(r"^\| (\w+) \| (`.+?`) \| .+ \| `([\w/.]+\.py)` \|$", re.MULTILINE)
 # As in "the VirtualService `digits-gateway`".
@@ -87,8 +89,15 @@ def test_ports_are_those_that_preflight_asks_for() -> None:
     assert asked - named == set()
 
 
+def test_the_settings_that_can_be_changed_are_options_of_roles() -> None:
+    (block,) = re.findall(r"```yaml\n(control_plane_.*?)```", TEXT, re.DOTALL)
+    options = {name for spec in roles.specs().values() for name in spec["options"]}
+    assert len(yaml.safe_load(block)) == 4
+    assert yaml.safe_load(block).keys() <= options
+
+
 def test_the_inventory_for_real_machines_has_the_form_of_ours() -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    (block,) = re.findall(r"```yaml\n(all:.*?)```", TEXT, re.DOTALL)
     ours = yaml.safe_load((REPOSITORY / "inventory" / "hosts.yml").read_text())
     given = yaml.safe_load(block)["all"]["children"]["cluster"]
     expected = ours["all"]["children"]["cluster"]

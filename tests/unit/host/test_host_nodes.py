@@ -44,6 +44,8 @@ def test_clean_removes_what_has_the_clusters_label_and_nothing_else(
 ) -> None:
     paths.directory.mkdir(parents=True)
     paths.known_hosts.write_text("10.7.0.101 ssh-ed25519 AAAA\n")
+    paths.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+    paths.kubeconfig.write_text("of a cluster that is gone\n")
     removed = nodes.clean(paths)
     assert two_clusters.calls == [
         ["container", "rm", "--force", "--volumes", "roost-lab-worker-1", "roost-lab-edge"],
@@ -52,6 +54,7 @@ def test_clean_removes_what_has_the_clusters_label_and_nothing_else(
     ]
     assert removed[0] == "removed container roost-lab-worker-1"
     assert not paths.known_hosts.exists()
+    assert not paths.kubeconfig.exists()
 
 
 def test_clean_of_nothing_asks_for_nothing(paths: Paths, fake_docker: FakeDocker) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands imp
     KubeadmError,
     wrong_images,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.observed import by_name
 
 NODE = "control"
-ALL = frozenset(control_plane.LEFT_BY_INIT)
+ALL = control_plane.LEFT_BY_INIT
 
 
-def state(**given: Any) -> control_plane.State:
-    return control_plane.State(**given)
+def state(
+    nodes: tuple[str, ...] = (), left: tuple[str, ...] = (), **given: bool
+) -> control_plane.State:
+    objects: dict[str, Any] = {name: {} for name in (*(f"Node/{node}" for node in nodes), *left)}
+    return control_plane.State(**given, objects=objects)
 
 
 RUNNING = {"manifests": True, "etcd_data": True, "admin_conf": True, "api": True}
@@ -36,7 +41,7 @@ RUNNING = {"manifests": True, "etcd_data": True, "admin_conf": True, "api": True
         (state(manifests=True, etcd_data=True, admin_conf=True), "recover"),
         (state(**RUNNING), "reset"),
         (state(**RUNNING, nodes=(NODE,)), "reset"),
-        (state(**RUNNING, nodes=(NODE,), left=frozenset(["configmap/kubeadm-config"])), "finish"),
+        (state(**RUNNING, nodes=(NODE,), left=ALL[:1]), "finish"),
         (state(**RUNNING, left=ALL), "finish"),
         (state(**RUNNING, nodes=(NODE,), left=ALL), "nothing"),
         (state(**RUNNING, nodes=(NODE, "worker-1"), left=ALL), "nothing"),
@@ -54,7 +59,8 @@ def test_half_an_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
     def kubectl(_kubeconfig: str, *arguments: str) -> Done:
         if "nodes" in arguments:
-            return Done(0, '{"items": [{"metadata": {"name": "control"}}]}', "")
+            node = {"kind": "Node", "metadata": {"name": "control"}}
+            return Done(0, json.dumps({"kind": "List", "items": [node]}), "")
         return Done(0, "ok", "") if "--raw" in arguments else Done(1, "", "Timeout")
 
     monkeypatch.setattr(control_plane, "ADMIN_CONF", str(admin))
@@ -62,6 +68,15 @@ def test_half_an_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     seen = control_plane.look()
     assert seen.admin_conf
     assert not seen.api
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_objects_are_found_by_kind_and_name(count: int) -> None:
+    """kubectl prints nothing, an object, or a list."""
+    items = [{"kind": "Node", "metadata": {"name": name}} for name in ("a", "b")[:count]]
+    many = json.dumps({"kind": "List", "items": items})
+    text = ["", json.dumps(items[0]) if items else "", many][count]
+    assert list(by_name(text)) == ["Node/a", "Node/b"][:count]
 
 
 def test_a_cluster_with_workers_is_never_reset() -> None:

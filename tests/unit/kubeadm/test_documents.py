@@ -35,6 +35,7 @@ VALUES: dict[str, Any] = {
         "localAPIEndpoint": {"bindPort": 8443},
     },
     "join_configuration": {"nodeRegistration": {"imagePullPolicy": "Always"}},
+    "taints": [{"key": "gpu", "value": "", "effect": "NoSchedule"}],
     "cluster_configuration": {"networking": {"dnsDomain": "lab.example"}},
     "kubelet_configuration": {"failSwapOn": False},
     "kube_proxy_configuration": {"mode": "nftables"},
@@ -51,6 +52,13 @@ def test_everything_is_bound_to_the_private_address() -> None:
     assert {"name": "node-ip", "value": "192.168.56.100"} in init["nodeRegistration"][
         "kubeletExtraArgs"
     ]
+
+
+def test_a_node_is_registered_with_its_taints() -> None:
+    taints = [{"key": "gpu", "effect": "NoSchedule"}]
+    assert documents()["InitConfiguration"]["nodeRegistration"]["taints"] == taints
+    assert join_document(VALUES)["nodeRegistration"]["taints"] == taints
+    assert join_document({**VALUES, "taints": []})["nodeRegistration"]["taints"] == []
 
 
 def test_versions_come_from_the_bundle() -> None:

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.api.absent import NoCluster
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Refused
-from ansible_collections.roost.cluster.plugins.module_utils.release import plan, planning, survey
+from ansible_collections.roost.cluster.plugins.module_utils.release import plan, planning
 from release_samples import block, digests, release, resolved
 from release_world import CONTEXT, World
 from test_release_stages import run
@@ -88,8 +89,11 @@ def test_a_diff_has_its_reason() -> None:
 
 
 def test_without_a_cluster_everything_is_new() -> None:
-    found = planning.plan(resolved(), survey.NoCluster(), CONTEXT)
-    assert {change.reason for change in found.changes} >= {"new"}
+    found = planning.plan(resolved(), NoCluster(), CONTEXT)
+    assert found.changes[0].as_dict() == {
+        "what": "Namespace digits",
+        "why": "new, because there is no cluster yet",
+    }
     assert len(found.changes) == 21
 
 

@@ -1,0 +1,68 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Gives kubelet another configuration, and the old one back where it doesn't run with the new."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
+    KubeadmError,
+    must,
+    run,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.observed import KUBELET_FILE
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import Node
+from ansible_collections.roost.cluster.plugins.module_utils.node.writes import Rights, atomic_write
+
+HEALTH = "http://127.0.0.1:10248/healthz"
+# kubelet restarts pods only where it must: it finds the running ones again.
+HEALTHY_SECONDS = 60
+# Healthy for so long, it hasn't only just started to fail.
+STEADY_SECONDS = 2
+
+
+def reconfigure(write: Sequence[str], documents: str | None = None) -> None:
+    """Have kubeadm write the file by the command `write`, restart kubelet, and see that it runs."""
+    before = KUBELET_FILE.read_bytes()
+    try:
+        must(write, stdin=documents)
+        must(["systemctl", "restart", "kubelet.service"])
+        wait_until_healthy()
+    except KubeadmError as error:
+        atomic_write(Node(), KUBELET_FILE, before, Rights(0o644, None, None))
+        must(["systemctl", "reset-failed", "kubelet.service"])
+        must(["systemctl", "restart", "kubelet.service"])
+        raise KubeadmError(
+            f"kubelet doesn't run with the new configuration, and has the old one again; correct "
+            f"kubelet's configuration in the inventory: {error}"
+        ) from error
+
+
+def wait_until_healthy() -> None:
+    until = time.monotonic() + HEALTHY_SECONDS
+    healthy_since = None
+    while True:
+        now = time.monotonic()
+        if not _healthy():
+            healthy_since = None
+        elif healthy_since is None:
+            healthy_since = now
+        elif now - healthy_since >= STEADY_SECONDS:
+            return
+        if now > until:
+            lines = ["journalctl", "-u", "kubelet.service", "-n", "8", "--no-pager", "-o", "cat"]
+            raise KubeadmError(
+                f"{HEALTH} doesn't say ok within {HEALTHY_SECONDS} s; the journal's last lines:\n"
+                f"{run(lines).out}"
+            )
+        time.sleep(0.25)  # kubelet has no way to be waited for
+
+
+def _healthy() -> bool:
+    with suppress(OSError), urllib.request.urlopen(HEALTH, timeout=2) as answer:
+        return bool(answer.status == 200)
+    return False
