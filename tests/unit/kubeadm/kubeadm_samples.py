@@ -54,7 +54,7 @@ def documents() -> list[dict[str, Any]]:
 def seen() -> dict[str, Any]:
     """What the module would find on a control-plane machine that is as described."""
     output = (DATA / "dry-run.txt").read_text()
-    files = {path.name: path.read_text() for path in (DATA / "rendered").glob("*.yaml")}
+    files = {path.stem: path.read_text() for path in (DATA / "rendered").glob("*.yaml.txt")}
     made = drift._config_maps(output)
     return {
         "dry_run": output,
