@@ -65,8 +65,13 @@ class Watch:
         self._counters = Counters()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self.since: float | None = None
         self.last: float | None = None
         self.answers = self.bad = 0
+
+    def begin(self) -> None:
+        """From the next reading on, answers count."""
+        self.since = time.time()
 
     def __enter__(self) -> Watch:
         taken = self._reader.take()
@@ -85,7 +90,7 @@ class Watch:
             except ApiError:
                 continue
             tally = self._counters.take(taken.counts, taken.at).get(self._subset)
-            if tally and tally.attempts:
+            if tally and tally.attempts and self.since is not None:
                 self.last = taken.at
                 self.answers += tally.attempts
                 self.bad += tally.failures
@@ -104,11 +109,10 @@ def drill(job: Job, fault: Fault, tell: Callable[[str], None]) -> Drilled:
     item = envoy_filters.fault(live, live.entry.name, version, fault)
     reader = readings.Reader(job.client, live, job.context, histogram_edges())
     watch = Watch(reader, Subset(live.entry.name, version))
-    injected: list[float] = []
 
     def inject() -> None:
         job.client.apply(item)
-        injected.append(time.time())
+        watch.begin()
         tell(f"the fault is injected into {live.entry.name} {version}")
 
     try:
@@ -120,5 +124,5 @@ def drill(job: Job, fault: Fault, tell: Callable[[str], None]) -> Drilled:
         tell("the fault is gone")
     if document is None:
         raise Refusal(f"{version} became stable before the drill began")
-    seconds = watch.last - injected[0] if watch.last and injected else None
+    seconds = watch.last - watch.since if watch.last and watch.since else None
     return Drilled(document, seconds, watch.answers, watch.bad)
