@@ -139,6 +139,7 @@ def _stored(job: Job, scene: Scene) -> Stored:
         canary=pair,
         settings=job.file.rollout.as_block(),
         sources=readings.SOURCES,
+        sticky=live.sticky,
     )
     return Stored(walk.stepped(document, canary.weight, now), None)
 

@@ -62,6 +62,8 @@ class Document:
     # service → share of its canary requests that came by override.
     override_share: Mapping[str, float] = field(default_factory=dict)
     sources: str = ""
+    # Whether users keep their version, so that their requests are not independent.
+    sticky: bool = False
     format: int = FORMAT
 
     @property

@@ -154,6 +154,7 @@ class Engine:
             canary=canary,
             settings=self._settings.as_block(),
             sources=readings.SOURCES,
+            sticky=live.sticky,
         )
         self._tell(
             f"rollout {self._document.id} of {canary.version} beside {stable.version}, "

@@ -8,10 +8,11 @@ import html
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.release import planning
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import preview
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import preview, reports
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Store
 from release_samples import resolved
 from release_world import CONTEXT
@@ -139,3 +140,36 @@ def test_afterwards_an_unedited_file_changes_nothing(failing: float) -> None:
     plan = planning.plan(resolved(), found, CONTEXT)
     assert plan.changes == []
     assert any("live differs from the file" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize("sticky", [True, False])
+def test_a_report_of_users_who_keep_their_version_says_what_that_means(
+    sticky: bool, tmp_path: Path
+) -> None:
+    found = site(sticky=sticky)
+    found.failing["v2"] = 0.5
+    document = Rollout(found, "v2").go()
+    page, _data = reports.write(tmp_path, document)[::-1]
+    text = Path(page).read_text()
+    assert ("the guarantee is approximate" in text) is sticky
+
+
+def test_users_who_keep_their_version_are_walked_along_and_let_go(no_forecast: None) -> None:
+    changes = {**QUICK, "sticky": True}
+    found = site(**changes)
+    seen: list[tuple[int, ...]] = []
+    rollout = Rollout(found, "v2", **changes)
+    apply = found.apply
+
+    def noting(item: dict[str, Any]) -> dict[str, Any]:
+        after = apply(item)
+        if item["kind"] == "VirtualService" and found.live().progress:
+            seen.append(found.live().progress.weights)
+        return after
+
+    found.apply = noting  # type: ignore[method-assign]  # to see every route
+    document = rollout.go()
+    assert document.outcome == "promoted"
+    walked = (0, 5, 10, 25, 50)
+    assert list(dict.fromkeys(seen)) == [walked[: count + 1] for count in range(len(walked))]
+    assert found.violations == []
