@@ -67,7 +67,8 @@ class Client(Protocol):
 
     def log(self, namespace: str, pod: str, container: str, lines: int) -> str: ...
 
-    def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> tuple[int, str]: ...
+    def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> tuple[int, str]:
+        raise NotImplementedError
 
 
 class Editor(Client, Protocol):

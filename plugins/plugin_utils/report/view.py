@@ -154,7 +154,7 @@ def _spans(document: Block) -> list[Span]:
 
 
 def _column(timed: Sequence[tuple[float, Sequence[Any]]], place: int) -> list[float | None]:
-    return [row[place] for _, row in timed]
+    return [row[place] for _at, row in timed]
 
 
 def _interval_plot(
@@ -167,14 +167,14 @@ def _interval_plot(
     """Where the canary may be, against the margin."""
     logarithmic = said.neutral > 0
     # Without requests there is no estimate, though it has a number.
-    known = [row[_CANARY] is not None for _, row in timed]
+    known = [row[_CANARY] is not None for _at, row in timed]
     estimates = [
         value if there else None
         for value, there in zip(_column(timed, _ESTIMATE), known, strict=True)
     ]
     return Plot(
         title=f"{service}, {said.name}: canary against stable",
-        times=[at for at, _ in timed],
+        times=[at for at, _row in timed],
         lines=[Line("estimate", "estimate", estimates)],
         tick=said.of_size,
         low=1 / (1.6 * margin) if logarithmic else -1.5 * margin,
@@ -198,7 +198,7 @@ def _values(
 ) -> Plot:
     return Plot(
         title=f"{service}, {said.name} of both versions",
-        times=[at for at, _ in timed],
+        times=[at for at, _row in timed],
         lines=[
             Line(f"{document['stable']['version']}", "stable", _column(timed, _STABLE)),
             Line(f"{document['canary']['version']}", "canary", _column(timed, _CANARY)),

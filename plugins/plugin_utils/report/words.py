@@ -72,5 +72,5 @@ def interval(words: Words, lower: float | None, upper: float | None) -> str:
 def settings(block: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Those that are known, then the others as they are."""
     said = [(name, say(block[key])) for key, name, say in SETTINGS if key in block]
-    known = {key for key, _, _ in SETTINGS}
+    known = {key for key, _name, _say in SETTINGS}
     return said + [(key, str(value)) for key, value in block.items() if key not in known]

@@ -24,7 +24,7 @@ DECIDED = (PROMOTED, ROLLED_BACK)
 
 
 def new_id() -> str:
-    return "".join(secrets.choice(_LETTERS) for _ in range(8))
+    return "".join(secrets.choice(_LETTERS) for _place in range(8))
 
 
 def stamp(now: datetime) -> str:

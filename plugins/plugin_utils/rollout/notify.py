@@ -9,11 +9,11 @@ import queue
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible.module_utils.urls import open_url
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Notify
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import Document
 
@@ -25,8 +25,8 @@ Send = Callable[[str, bytes, float], None]
 
 
 def post(url: str, body: bytes, timeout: float) -> None:
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=timeout) as answer:
+    headers = {"Content-Type": "application/json"}
+    with open_url(url, body, headers, "POST", timeout=timeout, http_agent="roost") as answer:
         answer.read(1)
 
 

@@ -102,8 +102,8 @@ class Steering(ActionBase):
 
     @property
     def tell(self) -> Callable[[str], None]:
-        display = Display()
-        return lambda text: display.display(text)
+        say: Callable[[str], None] = Display().display
+        return say
 
     def _job(self, wanted: Mapping[str, Any], folder: str) -> Job:
         digests = read_lock(self._path(wanted["lock"]))
