@@ -104,6 +104,12 @@ def test_a_weight_that_went_down_draws_nobody_again() -> None:
     assert shares(first(found, cookie("v2.aaaaaaaa.0"))) == {"v2": 1}
 
 
+def test_a_weight_that_comes_again_keeps_those_who_were_drawn_at_it() -> None:
+    found = at(5, 10, 5)
+    for step in (0, 1, 2):
+        assert shares(first(found, cookie(f"v1.aaaaaaaa.{step}"))) == {"v1": 1}
+
+
 def test_names_tell_one_step_from_another() -> None:
     """Proxies are asked for the names of their rules alone."""
     seen = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
     envoy_filters,
     names,
@@ -11,6 +12,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import (
     planning,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.envoy_filters import Fault
+from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 from release_samples import release, resolved
 from release_world import CONTEXT, World
 from test_release_stages import run
@@ -72,11 +74,13 @@ def test_what_is_not_injected_is_not_named() -> None:
     assert "abort" not in settings
 
 
-def test_a_run_in_the_middle_of_a_drill_leaves_it_alone() -> None:
+@pytest.mark.parametrize("gateways", ["istio-system", "digits"])
+def test_a_run_in_the_middle_of_a_drill_leaves_it_alone(gateways: str) -> None:
     world = World()
     run(world, resolved())
     world.apply(envoy_filters.fault(release(), "app", "v2", Fault(abort_percent=50)))
-    assert planning.plan(resolved(), world, CONTEXT).steps == []
+    context = Context(gateway_namespace=gateways)
+    assert planning.plan(resolved(), world, context).steps == []
 
 
 def test_a_limit_that_is_taken_out_of_the_file_goes() -> None:

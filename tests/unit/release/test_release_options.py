@@ -192,3 +192,11 @@ def test_a_shadow_that_became_the_canary_on_the_cluster_gets_no_copies() -> None
     assert "mirror" not in merged.block
     assert any("no copies go to v3, for users have it now" in note for note in merged.notes)
     assert file["mirror"] == {"version": "v3"}
+
+
+@pytest.mark.parametrize(("length", "count"), [(54, 0), (55, 1)])
+def test_a_version_leaves_room_for_the_names_beside_it(length: int, count: int) -> None:
+    versions = {**block()["versions"], "v" * length: block()["versions"]["v3"]}
+    services = {"app": {"port": 8080, "entry": True}}
+    only_app = {version: {"app": pair["app"]} for version, pair in versions.items()}
+    assert len(problems(versions=only_app, services=services)) == count
