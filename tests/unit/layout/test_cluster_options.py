@@ -35,6 +35,16 @@ def for_all() -> dict[str, Any]:
     return variables("group_vars/all/*.yml") | hosts["all"]["children"]["cluster"]["vars"]
 
 
+def of_the_drill() -> dict[str, Any]:
+    """What playbooks/drill.yml hands to its module, which has the defaults."""
+    module = REPOSITORY / "plugins" / "modules" / "rollout_drill.py"
+    documentation = yaml.safe_load(module.read_text().split('"""')[1])
+    handed = re.findall(
+        r"(\w+): \"\{\{ drill_\1 ", (REPOSITORY / "playbooks/drill.yml").read_text()
+    )
+    return {f"drill_{name}": documentation["options"][name] for name in handed}
+
+
 def joined(value: Any) -> Any:
     """A template may be wrapped in one file in another way than in the other."""
     return " ".join(value.split()) if isinstance(value, str) else value
@@ -54,7 +64,14 @@ def test_defaults_are_the_inventorys() -> None:
     for path in PLAYBOOKS:
         for name, value in re.findall(r"\b(verify_\w+) \| default\(([^()]+)\)", path.read_text()):
             assert found.setdefault(name, yaml.safe_load(value)) == yaml.safe_load(value), name
+    found |= {name: option["default"] for name, option in of_the_drill().items()}
     assert found == told
+
+
+def test_the_drills_options_are_its_modules() -> None:
+    for name, option in of_the_drill().items():
+        for key in ("type", "default", "choices"):
+            assert OPTIONS[name].get(key) == option.get(key), name
 
 
 def test_where_the_inventory_sets_a_roles_option_for_all_it_is_the_roles_default() -> None:
