@@ -116,7 +116,7 @@ class _Maker:
 
     def _with_copies(self, rule: Block) -> Iterator[Block]:
         """The rule; before it, if there is a shadow, the same for requests that are copied."""
-        mirror = self._release.mirror
+        mirror = self._release.shadow
         if mirror:
             yield {
                 **rule,

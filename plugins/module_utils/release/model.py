@@ -148,8 +148,12 @@ class Release:
     @property
     def deployed(self) -> tuple[str, ...]:
         """The versions that have pods. A version that is only listed waits for its turn."""
-        shadow = (self.mirror.version,) if self.mirror else ()
-        return (*self.weights, *shadow)
+        return (*self.weights, *([self.shadow.version] if self.shadow else []))
+
+    @property
+    def shadow(self) -> Mirror | None:
+        """Where copies go; nowhere once the version has become what users get."""
+        return self.mirror if self.mirror and self.mirror.version not in self.weights else None
 
     @property
     def weights(self) -> dict[str, int]:
@@ -163,7 +167,7 @@ class Release:
         if self.services[service].entry:
             if self.override and version in self.weights:
                 found.append(names.override_subset(version))
-            if self.mirror and version == self.mirror.version:
+            if self.shadow and version == self.shadow.version:
                 found.append(names.mirror_subset(version))
         return tuple(found)
 

@@ -215,6 +215,13 @@ def test_only_reads_are_copied_and_the_rules_are_the_same_for_both() -> None:
         assert "mirrors" not in first(found, headers)
 
 
+def test_a_shadow_that_a_rollout_makes_the_canary_gets_no_copies() -> None:
+    found = replace(at(5, mirror={"version": "v3"}), canary=Canary("v3", 5))
+    assert found.deployed == ("v1", "v3")
+    assert found.subsets("app", "v3") == ("v3",)
+    assert "mirrors" not in str(rules(found))
+
+
 # Time and retries.
 
 
