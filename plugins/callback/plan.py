@@ -13,7 +13,7 @@ description:
   - With the extra variable C(plan_file), as in C(-e plan_file=plan.json), writes the same as a JSON
     document, in real runs too. A relative path is relative to where the run was started.
   - Only results that say that they changed something count. One that gives no reason is listed as
-    such; none of the collection's own does that.
+    such; nothing in the playbook C(site) does that.
   - Costs no call of a module.
 requirements:
   - Enable it with C(callbacks_enabled = roost.cluster.plan).

@@ -55,5 +55,6 @@ def dry_run_client(kubeconfig: str) -> Client:
         client = KubernetesClient(kubeconfig)
     except Absent:
         return NoCluster()
-    client.serves("Namespace")
+    # Asked once: of one that hangs, every other question would be waited for.
+    client.must_be_ready()
     return client

@@ -109,6 +109,16 @@ class KubernetesClient:
         except config.ConfigException as error:
             raise Unreachable(f"the kubeconfig {kubeconfig} can't be used: {error}") from error
 
+    def must_be_ready(self) -> None:
+        """Raise Unreachable if the API server can't answer questions, as without its etcd."""
+        status, text = self._request("GET", "/readyz")
+        if status != 200:
+            said = "; ".join(line for line in text.splitlines() if line.startswith("[-]"))
+            raise Unreachable(
+                f"the API server of {self._kubeconfig} isn't ready: found {said or status}; "
+                f"expected ok. {repair(text)}"
+            )
+
     def get(self, item: Block) -> Block | None:
         return self._ask_unless_absent("GET", object_path(item))
 

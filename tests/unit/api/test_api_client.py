@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.api.absent import dry_run_client
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     KubernetesClient,
     Refused,
@@ -54,7 +55,10 @@ class Api(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.seen.append(("GET", self.path, None, dict(self.headers)))
-        if "/exec" in self.path:
+        if self.path == "/readyz":
+            ready = not self.server.hangs
+            self.answer(200 if ready else 500, "ok" if ready else "[+]ping ok\n[-]etcd failed")
+        elif "/exec" in self.path:
             self.execute()
         elif self.path == "/api/v1/namespaces/digits/services/app":
             self.answer(200, SERVICE)
@@ -107,6 +111,7 @@ class Api(BaseHTTPRequestHandler):
 def server() -> Iterator[Any]:
     api = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     api.seen = []  # type: ignore[attr-defined]  # the handler adds to it
+    api.hangs = False  # type: ignore[attr-defined]  # a test may set it
     thread = threading.Thread(target=api.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield api
@@ -201,6 +206,25 @@ def test_a_pod_is_asked_through_the_api_server(client: KubernetesClient, server:
 
 def test_the_log(client: KubernetesClient) -> None:
     assert client.log("digits", "app-1", "app", 5) == "last line\n"
+
+
+def test_a_dry_run_needs_no_cluster(tmp_path: Path) -> None:
+    nobody = dry_run_client(str(tmp_path / "none"))
+    assert nobody.get(SERVICE) is None
+    with pytest.raises(Refused, match="there is no cluster yet"):
+        nobody.dry_run(SERVICE)
+
+
+def test_of_a_cluster_that_is_not_ready_a_dry_run_asks_nothing_more(
+    server: Any, tmp_path: Path
+) -> None:
+    path = kubeconfig(tmp_path, server.server_port)
+    assert dry_run_client(path).get(SERVICE) == SERVICE
+    server.hangs = True
+    asked = len(server.seen)
+    with pytest.raises(Unreachable, match=r"isn't ready: found \[-\]etcd failed; expected ok"):
+        dry_run_client(path)
+    assert len(server.seen) == asked + 1
 
 
 def test_no_kubeconfig(tmp_path: Path) -> None:
