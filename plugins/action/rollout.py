@@ -48,7 +48,7 @@ class ActionModule(Steering):
         if document is None:
             release, changed = decide.tidy(job, self.tell)
             return steered(job, release, changed, self.tell)
-        result = {"changed": True, **engine.summary(document)}
+        result = {"changed": True, **document.summary()}
         if document.outcome != PROMOTED:
             result |= {"failed": True, "msg": lines.ending(document)}
         return result

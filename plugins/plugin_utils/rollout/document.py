@@ -75,6 +75,17 @@ class Document:
     def weights(self) -> tuple[int, ...]:
         return tuple(int(step["weight"]) for step in self.steps)
 
+    def summary(self) -> dict[str, Any]:
+        """What a playbook gets to know."""
+        return {
+            "id": self.id,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "weight": self.weight,
+            "stable": asdict(self.stable),
+            "canary": asdict(self.canary),
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it."""
         # Not asdict() of it all: that would copy every look, after every look.

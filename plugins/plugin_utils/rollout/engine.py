@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
+    ApiError,
+    Unreachable,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Progress, Release
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     document as documents,
@@ -49,6 +51,9 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import
     Stored,
     thinned,
 )
+
+# Between two tries to reach a server that is away.
+_PAUSE = 1.0
 
 Tell = Callable[[str], None]
 
@@ -105,15 +110,39 @@ class Engine:
         try:
             action = begun or self._bring_up(canary)
             while isinstance(action, (walk.Keep, walk.Weigh)):
-                action = (
-                    self._weigh(action.weight) if isinstance(action, walk.Weigh) else self._look()
-                )
+                action = self._carry_out(action)
             self._end(action)
         except Lost as lost:
             # Who took over writes the state from here on.
             self._stopped(f"{lost}; this run stops", keep=False)
         except (ApiError, Late, Moved, OtherEdges) as error:
             self._stopped(str(error), keep=True)
+
+    def _carry_out(self, action: walk.Keep | walk.Weigh) -> walk.Action:
+        try:
+            return self._weigh(action.weight) if isinstance(action, walk.Weigh) else self._look()
+        except (Unreachable, Moved) as error:
+            self._tell(f"{error}; this run goes on from what is live")
+        while True:
+            # Ends where the lock can't be renewed for so long that others may take it.
+            self._beat.pause(_PAUSE)
+            try:
+                return self._go_on()
+            except Unreachable:
+                continue
+
+    def _go_on(self) -> walk.Action:
+        """After the server was away, or somebody else changed the route."""
+        live = self._look_around().canary
+        if live is None or live.version != self._document.canary.version:
+            return walk.RollBack(walk.TAKEN_BACK)
+        self._document = walk.resumed(self._document, self._job.who, live.weight)
+        self._enter(live.weight)
+        return walk.opening(live.weight, self._settings.steps)
+
+    def _look_around(self) -> Release:
+        self._scene = self._job.look()
+        return self._scene.release
 
     def _begin(self, canary: Pair) -> walk.Action | None:
         """Go on with the rollout whose state is on the cluster, or begin one. An action that was
@@ -176,7 +205,7 @@ class Engine:
             return walk.RollBack(f"{canary.version} can't be brought up: {late}")
         for note in notes:
             self._tell(note)
-        self._scene = self._hands.look(release.name, release.namespace)
+        self._look_around()
         action = walk.opening(weight, self._settings.steps)
         if isinstance(action, walk.Keep):
             self._enter(weight)
@@ -263,15 +292,3 @@ class Engine:
     def _save(self) -> None:
         self._document = thinned(self._document)
         self._store.write(self._job.client, self._stored())
-
-
-def summary(document: Document) -> dict[str, Any]:
-    """What a playbook gets to know."""
-    return {
-        "id": document.id,
-        "outcome": document.outcome,
-        "reason": document.reason,
-        "weight": document.weight,
-        "stable": asdict(document.stable),
-        "canary": asdict(document.canary),
-    }

@@ -137,7 +137,7 @@ def resumed(document: Document, who: str, live: int) -> Document:
     """Somebody goes on with it. A step that was written down, but whose weight never became live
     before the rollout was killed, is forgotten."""
     steps = document.steps
-    if len(steps) > 1 and live and not steps[-1]["counts"] and steps[-2]["weight"] == live:
+    if len(steps) > 1 and live and not steps[-1]["counts"] and document.weight != live:
         steps = steps[:-1]
     return replace(document, who=who, ended=None, outcome=documents.RUNNING, steps=steps)
 

@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import Refused
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
+    Refused,
+    Unreachable,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import object_key
 from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
     histogram_edges,
@@ -53,10 +57,22 @@ class Site(World):
             lambda: defaultdict(Counted)
         )
         self.answers: Counter[str] = Counter()
+        # So many calls find no server, from now on.
+        self.away = 0
+
+    def _here(self) -> None:
+        if self.away > 0:
+            self.away -= 1
+            raise Unreachable("the API server doesn't answer")
 
     # The calls of an editor.
 
+    def get(self, item: Block) -> Block | None:
+        self._here()
+        return super().get(item)
+
     def apply(self, item: Block) -> Block:  # type: ignore[override]  # the world's gives nothing
+        self._here()
         super().apply(item)
         return self.get(item) or {}
 
@@ -109,6 +125,7 @@ class Site(World):
     def list(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
     ) -> list[Block]:
+        self._here()
         found = super().list(kind, namespace, selector, fields)
         if kind == "Pod":
             state = {"running": {"startedAt": "2026-11-28T12:00:00Z"}}
@@ -140,6 +157,9 @@ class Beat:
     def __init__(self, site: Site, lock: Lock) -> None:
         self._site, self._lock = site, lock
         self.quiet = False
+        # Called with the number of each pause.
+        self.meanwhile: Callable[[int], None] = lambda _pause: None
+        self.pauses = 0
 
     def certain(self) -> None:
         self._lock.renew()
@@ -148,6 +168,8 @@ class Beat:
         if not self.quiet:
             self._site.requests(REQUESTS if seconds > 1 else 5)
         self._site.tick()
+        self.pauses += 1
+        self.meanwhile(self.pauses)
 
 
 @dataclass(frozen=True)
@@ -182,13 +204,14 @@ class Rollout:
         self.site, self.job, self.version = found, desk(found, **changes), version
         self.quiet = quiet
         self.told: list[str] = []
+        self.meanwhile: Callable[[int], None] = lambda _pause: None
 
     def go(self) -> Document:
         lock = self.job.lock()
         self.job.clock.sleep(3600)  # so that whoever was killed is known to be dead
         lock.acquire()
         beat = Beat(self.site, lock)
-        beat.quiet = self.quiet
+        beat.quiet, beat.meanwhile = self.quiet, self.meanwhile
         scene = scenes.look(self.site, "digits", "digits", CONTEXT)
         images = dict(self.job.file.versions[self.version])
         with Notifier(None, self.told.append) as notifier:

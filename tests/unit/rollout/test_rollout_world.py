@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.release import planning
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import preview, reports
+from ansible_collections.roost.cluster.plugins.module_utils.release import objects, planning
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import decide, preview, reports
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import scene as scenes
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Store
 from release_samples import resolved
 from release_world import CONTEXT
@@ -172,4 +173,48 @@ def test_users_who_keep_their_version_are_walked_along_and_let_go(no_forecast: N
     assert document.outcome == "promoted"
     walked = (0, 5, 10, 25, 50)
     assert list(dict.fromkeys(seen)) == [walked[: count + 1] for count in range(len(walked))]
+    assert found.violations == []
+
+
+@pytest.mark.parametrize("pause", range(8, 40, 3))
+def test_a_server_that_is_away_for_a_moment_only_holds_it_up(pause: int, no_forecast: None) -> None:
+    found = site()
+    rollout = Rollout(found, "v2", rollout={**QUICK["rollout"], "minimum_requests": 150})
+
+    def away(number: int) -> None:
+        # Not while pods are brought up or end: then it stops, and the next call goes on.
+        walking = any("is up at" in line for line in rollout.told)
+        ending = any("promoting" in line for line in rollout.told)
+        if number == pause and walking and not ending:
+            found.away = 4
+
+    rollout.meanwhile = away
+    document = rollout.go()
+    assert document.outcome == "promoted", document.reason
+    assert document.weights == (10, 25, 50, 100)
+    assert found.violations == []
+
+
+def test_a_weight_that_somebody_moves_meanwhile_is_where_it_goes_on(no_forecast: None) -> None:
+    found = site()
+    rollout = Rollout(found, "v2", rollout={**QUICK["rollout"], "minimum_requests": 150})
+    moved = []
+
+    def move(_pause: int) -> None:
+        if any("v2 gets 25%" in line for line in rollout.told) and not moved:
+            live = found.live()
+            by_hand = decide.weighted(live, 40)
+            record = scenes.look(found, "digits", "digits", CONTEXT).record
+            name = "digits-gateway"
+            moved.extend(
+                found.apply(item)
+                for item in objects.derive(by_hand, CONTEXT, record)
+                if item["metadata"]["name"] == name
+            )
+
+    rollout.meanwhile = move
+    document = rollout.go()
+    assert moved
+    assert document.outcome == "promoted", document.reason
+    assert document.weights == (10, 25, 40, 50, 100)
     assert found.violations == []
