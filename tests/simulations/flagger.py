@@ -30,7 +30,7 @@ from tests.simulations.tables import percent, seconds, table
 
 INTERVAL, THRESHOLD, CHECKS_TO_PASS = 60.0, 5, 5
 LEAST_SUCCESS, MOST_MS, QUANTILE = 0.99, 500.0, 0.99
-ROLLOUTS, SEED, MINUTES = 500, 5000, 20
+ROLLOUTS, SEED, MINUTES = 1000, 5000, 20
 
 
 class FixedThresholds:

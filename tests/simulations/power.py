@@ -17,7 +17,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision.rehearsal i
 from tests.simulations.scenarios import EDGES, SETTINGS, TYPICAL, Moves, same, worse
 from tests.simulations.tables import percent, requests, table
 
-ROLLOUTS = 500
+ROLLOUTS = 1000
 CURVES_SEED, FIGURES_SEED = 3000, 4000
 # Where the curves are read: canary requests.
 AT = (100, 300, 1000, 3000, 10_000)

@@ -44,7 +44,7 @@ class Scenario:
     canary_requests_per_look: float = 0.0
     # Whether it belongs to what `make test` runs.
     short: bool = False
-    rollouts: int = 1000
+    rollouts: int = 4000
 
     def play(self, rollouts: int, seed: int) -> Played:
         rehearsal = Rehearsal(
