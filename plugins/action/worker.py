@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         try:
             return self._keep(task_vars)
         except KubeadmError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
 
     def _keep(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         arguments = {"token": None, **self._task.args}

@@ -65,7 +65,7 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(
                 f"istio_istioctl: found nothing that can be run at {command[0]} "
                 f"({error.strerror}), expected istioctl; `make bundle` puts it into the bundle"
-            ) from error
+            ) from None
         if done.returncode:
             raise AnsibleLookupError(
                 f"`{' '.join(command)}` ended with {done.returncode}; look at istio_operator_spec "
