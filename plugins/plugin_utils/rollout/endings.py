@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Unreachable
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     document as documents,
 )
@@ -25,6 +27,8 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import 
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import Scene
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Stored, thinned
 
+_PAUSE = 0.5
+
 
 class Ending:
     """Changes what is live, and writes down what became of the rollout."""
@@ -37,12 +41,7 @@ class Ending:
         version = stored.document.canary.version
         self._tell(f"rolling back {version}: {reason}")
         began = time.monotonic()
-        try:
-            scene = self._hands.weigh(scene, scenes.rolled_back(scene.release))
-        except Moved:
-            # Somebody moved the weight just now. It goes to 0 all the same.
-            scene = self._hands.look(scene.release.name, scene.release.namespace)
-            scene = self._hands.weigh(scene, scenes.rolled_back(scene.release))
+        scene = self._take_weight(scene)
         self._hands.drawn(scene.release)
         self._tell(
             f"no gateway draws {version} any more, {time.monotonic() - began:.1f} s after the "
@@ -50,6 +49,19 @@ class Ending:
         )
         self._finish(scene)
         return self._ended(stored, documents.ROLLED_BACK, reason)
+
+    def _take_weight(self, scene: Scene) -> Scene:
+        """However often it takes: each answer of a bad canary is one too many. Ends by itself where
+        the lock is lost."""
+        while True:
+            try:
+                return self._hands.weigh(scene, scenes.rolled_back(scene.release))
+            except (Moved, Unreachable) as error:
+                self._tell(f"the weight is not taken away yet: {error}")
+            with suppress(Unreachable):
+                self._hands.sleep(_PAUSE)
+                # Where somebody moved the weight just now, it goes to 0 all the same.
+                scene = self._hands.look(scene.release.name, scene.release.namespace)
 
     def promote(self, scene: Scene, stored: Stored, reason: str) -> Document:
         """The whole weight, and the canary is the stable version; the old one ends like a canary

@@ -57,22 +57,22 @@ class Site(World):
             lambda: defaultdict(Counted)
         )
         self.answers: Counter[str] = Counter()
-        # So many calls find no server, from now on.
-        self.away = 0
+        # By their names, so many calls find no server from now on.
+        self.away: Counter[str] = Counter()
 
-    def _here(self) -> None:
-        if self.away > 0:
-            self.away -= 1
+    def _here(self, call: str) -> None:
+        if self.away[call]:
+            self.away[call] -= 1
             raise Unreachable("the API server doesn't answer")
 
     # The calls of an editor.
 
     def get(self, item: Block) -> Block | None:
-        self._here()
+        self._here("get")
         return super().get(item)
 
     def apply(self, item: Block) -> Block:  # type: ignore[override]  # the world's gives nothing
-        self._here()
+        self._here("apply")
         super().apply(item)
         return self.get(item) or {}
 
@@ -125,7 +125,7 @@ class Site(World):
     def list(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
     ) -> list[Block]:
-        self._here()
+        self._here("list")
         found = super().list(kind, namespace, selector, fields)
         if kind == "Pod":
             state = {"running": {"startedAt": "2026-11-28T12:00:00Z"}}

@@ -176,8 +176,11 @@ def test_users_who_keep_their_version_are_walked_along_and_let_go(no_forecast: N
     assert found.violations == []
 
 
-@pytest.mark.parametrize("pause", range(8, 40, 3))
-def test_a_server_that_is_away_for_a_moment_only_holds_it_up(pause: int, no_forecast: None) -> None:
+@pytest.mark.parametrize("call", ["list", "apply"])
+@pytest.mark.parametrize("pause", range(8, 32, 3))
+def test_a_server_that_is_away_for_a_moment_only_holds_it_up(
+    call: str, pause: int, no_forecast: None
+) -> None:
     found = site()
     rollout = Rollout(found, "v2", rollout={**QUICK["rollout"], "minimum_requests": 150})
 
@@ -186,7 +189,7 @@ def test_a_server_that_is_away_for_a_moment_only_holds_it_up(pause: int, no_fore
         walking = any("is up at" in line for line in rollout.told)
         ending = any("promoting" in line for line in rollout.told)
         if number == pause and walking and not ending:
-            found.away = 4
+            found.away[call] = 3
 
     rollout.meanwhile = away
     document = rollout.go()
@@ -218,3 +221,22 @@ def test_a_weight_that_somebody_moves_meanwhile_is_where_it_goes_on(no_forecast:
     assert document.outcome == "promoted", document.reason
     assert document.weights == (10, 25, 40, 50, 100)
     assert found.violations == []
+
+
+def test_a_rollback_is_tried_until_the_server_is_there_again(no_forecast: None) -> None:
+    found = site()
+    found.failing["v2"] = 0.8
+    rollout = Rollout(found, "v2", rollout=QUICK["rollout"])
+
+    class Lines(list[str]):
+        def append(self, text: str) -> None:
+            super().append(text)
+            if text.startswith("rolling back"):
+                found.away["apply"] = 3
+
+    rollout.told = Lines()
+    document = rollout.go()
+    assert document.outcome == "rolled back"
+    # Renewing the lock found no server either, and put up with it.
+    assert any("not taken away yet" in line for line in rollout.told)
+    assert found.live().canary is None
