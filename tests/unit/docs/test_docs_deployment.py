@@ -14,6 +14,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.model import
 from docs_markdown import REPOSITORY
 
 from docs import roles
+from tests.incidents.incidents import INCIDENTS
 
 TEXT = (REPOSITORY / "docs" / "deployment.md").read_text()
 ROW = re.compile(r"^\| (\w+) \| (`.+?`) \| .+ \| `([\w/.]+\.py)` \|$", re.MULTILINE)
@@ -105,3 +106,10 @@ def test_the_inventory_for_real_machines_has_the_form_of_ours() -> None:
         name: set(group["hosts"]) for name, group in expected["children"].items()
     }
     assert given["vars"]["node_ip"] == expected["vars"]["node_ip"]
+
+
+def test_the_table_of_what_happens_is_what_is_measured() -> None:
+    table = TEXT.partition("## 7. What happens when")[2].partition("\n## ")[0]
+    numbers = r"\d+ \| \d+ \| \d+ \| [\d.]+ s \| \d+ s"
+    rows = re.findall(rf"^\| ([\w -]+) \| {numbers} \|$", table, re.MULTILINE)
+    assert rows == [incident.title for incident in INCIDENTS]
