@@ -126,7 +126,7 @@ INCIDENTS = (
         normal=40,
         undo=lambda: machine("start", "control"),
     ),
-    Incident("istiod is gone", lambda: scale_istiod(0), 15, 0, 0, undo=lambda: scale_istiod(1)),
+    Incident("istiod is gone", lambda: scale_istiod(0), 15, 0, 0, undo=lambda: scale_istiod(2)),
     Incident(
         "the registry is gone", lambda: registry("stop"), 8, 0, 0, undo=lambda: registry("start")
     ),

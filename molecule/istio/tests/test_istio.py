@@ -109,8 +109,9 @@ def test_the_gateway_answers_at_every_machine(
         assert get(url, Host="other.test").status == 404
 
 
-def test_the_gateways_are_on_different_machines(api: Any) -> None:
-    pods = api.list_namespaced_pod(SYSTEM, label_selector="istio=ingressgateway").items
+@pytest.mark.parametrize("istio", ["ingressgateway", "pilot"])
+def test_each_worker_has_one(api: Any, istio: str) -> None:
+    pods = api.list_namespaced_pod(SYSTEM, label_selector=f"istio={istio}").items
     assert {condition(pod, "Ready") for pod in pods} == {"True"}
     assert sorted(pod.spec.node_name for pod in pods) == ["worker-1", "worker-2"]
 

@@ -19,20 +19,22 @@ HTTPS_PORT = 8443
 # A stock Envoy lacks the filters that Istio's own build has; istiod must not configure them.
 STOCK_PROXY_ENV = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
 
-# One replica on each node while there are enough nodes; a drained node's may join another.
-SPREAD = {
-    "podAntiAffinity": {
-        "preferredDuringSchedulingIgnoredDuringExecution": [
-            {
-                "weight": 100,
-                "podAffinityTerm": {
-                    "topologyKey": "kubernetes.io/hostname",
-                    "labelSelector": {"matchLabels": {"istio": "ingressgateway"}},
-                },
-            }
-        ]
+
+def _spread(label: str) -> dict[str, Any]:
+    """One replica on each node while there are enough nodes; a drained node's may join another."""
+    return {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "weight": 100,
+                    "podAffinityTerm": {
+                        "topologyKey": "kubernetes.io/hostname",
+                        "labelSelector": {"matchLabels": {"istio": label}},
+                    },
+                }
+            ]
+        }
     }
-}
 
 
 def _requests(cpu: str, memory: str, limit: str) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def operator(values: Mapping[str, Any]) -> dict[str, Any]:
     gateway = {
         "replicaCount": values["gateway_replicas"],
         "resources": _requests("50m", "96Mi", "512Mi"),
-        "affinity": SPREAD,
+        "affinity": _spread("ingressgateway"),
         # Latency is judged at the gateway too, so its buckets are the release's.
         "podAnnotations": {HISTOGRAM_BUCKETS: histogram_annotation()}
         | values["gateway_annotations"],
@@ -90,7 +92,14 @@ def operator(values: Mapping[str, Any]) -> dict[str, Any]:
         },
         "components": {
             "cni": {"enabled": True, "namespace": "istio-system"},
-            "pilot": {"k8s": {"resources": _requests("50m", "256Mi", "1Gi")}},
+            "pilot": {
+                "k8s": {
+                    # While there is none, proxies don't learn which pods are left.
+                    "replicaCount": values["istiod_replicas"],
+                    "affinity": _spread("pilot"),
+                    "resources": _requests("50m", "256Mi", "1Gi"),
+                }
+            },
             "ingressGateways": [{"name": "istio-ingressgateway", "enabled": True, "k8s": gateway}],
         },
         "values": helm,

@@ -15,6 +15,7 @@ def values(proxy: str, **more: Any) -> dict[str, Any]:
             "istio-pilot": {"name": "docker.io/istio/pilot:1.31.0", "version": "1.31.0"},
             "istio-proxy": {"name": "docker.io/istio/proxyv2:1.31.0-envoy1.40.0", "proxy": proxy},
         },
+        "istiod_replicas": 3,
         "gateway_replicas": 2,
         "gateway_http_node_port": 30080,
         "gateway_https_node_port": 30443,
@@ -41,6 +42,25 @@ def test_the_gateway_has_its_ports_and_replicas() -> None:
     gateway = operator(values("stock"))["spec"]["components"]["ingressGateways"][0]["k8s"]
     assert gateway["replicaCount"] == 2
     assert [port["nodePort"] for port in gateway["service"]["ports"]] == [30080, 30443]
+
+
+def test_istiod_and_gateway_are_spread_each_by_itself() -> None:
+    components = operator(values("stock"))["spec"]["components"]
+    istiod = components["pilot"]["k8s"]
+    assert istiod["replicaCount"] == 3
+    assert [selector(istiod), selector(components["ingressGateways"][0]["k8s"])] == [
+        {"istio": "pilot"},
+        {"istio": "ingressgateway"},
+    ]
+
+
+def selector(component: dict[str, Any]) -> Any:
+    """Of which pods it wants only one on a node."""
+    [rule] = component["affinity"]["podAntiAffinity"][
+        "preferredDuringSchedulingIgnoredDuringExecution"
+    ]
+    assert rule["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    return rule["podAffinityTerm"]["labelSelector"]["matchLabels"]
 
 
 def test_a_persons_spec_is_merged_last() -> None:

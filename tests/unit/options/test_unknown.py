@@ -34,7 +34,7 @@ def told(*names: str) -> list[str]:
         ("service_cidrs", "service_cidr"),
         ("api_endpont", "api_endpoint"),
         ("istio_gateway_replica_count", "istio_gateway_replicas"),
-        ("istio_replicas", "istio_gateway_replicas"),
+        ("istio_replica", "istio_istiod_replicas"),
         ("istio_http_node_port", "istio_gateway_http_node_port"),
         ("control_plane_kubelet_conf", "control_plane_kubeconfig"),
         ("preflight_memory_mb", "preflight_min_memory_mb"),
