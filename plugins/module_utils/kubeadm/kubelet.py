@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import time
-import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
 
+from ansible.module_utils.urls import open_url
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     KubeadmError,
     must,
@@ -63,6 +63,6 @@ def wait_until_healthy() -> None:
 
 
 def _healthy() -> bool:
-    with suppress(OSError), urllib.request.urlopen(HEALTH, timeout=2) as answer:
+    with suppress(OSError), open_url(HEALTH, timeout=2, use_proxy=False) as answer:
         return bool(answer.status == 200)
     return False

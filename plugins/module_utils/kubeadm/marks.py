@@ -86,7 +86,7 @@ def apply(
     patch: Callable[[Mapping[str, Any]], bool],
     labels: Mapping[str, str],
     taints: Sequence[Taint],
-    assumed: Record = NOTHING,
+    assumed: Record | None = None,
 ) -> None:
     """Make the changes; `patch` says whether the node was still as it was read."""
     for _attempt in range(_ATTEMPTS):
@@ -103,13 +103,13 @@ def plan(
     node: Mapping[str, Any],
     labels: Mapping[str, str],
     taints: Sequence[Taint],
-    assumed: Record = NOTHING,
+    assumed: Record | None = None,
 ) -> Marks:
     """What has to change at a node, of which the API has said `node`.
 
     `assumed` stands for the record where there is none yet.
     """
-    record = _record(node, assumed)
+    record = _record(node, assumed or NOTHING)
     told: list[dict[str, Any]] = []
     new_labels = _labels(node["metadata"].get("labels") or {}, labels, record["labels"], told)
     before = (node.get("spec") or {}).get("taints") or []

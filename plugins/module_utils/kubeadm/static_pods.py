@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import ssl
 import time
-import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
+from ansible.module_utils.urls import open_url
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     ADMIN_CONF,
     KubeadmError,
@@ -81,10 +80,9 @@ def _answers(component: str) -> bool:
     """Whether the component is well, and the API too, which needs all of them but the scheduler."""
     url = HEALTH.get(component)
     if url:
-        # The certificates are the components' own, made when they start.
-        context = ssl._create_unverified_context()
         try:
-            with urllib.request.urlopen(url, timeout=2, context=context) as answer:
+            # The certificates are the components' own, made when they start.
+            with open_url(url, timeout=2, use_proxy=False, validate_certs=False) as answer:
                 if answer.status != 200:
                     return False
         except OSError:
