@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests import faults
+from tests.command import Ran
 from tests.faults import STORE
 
 STAGING = f"{STORE}/staging"
@@ -135,6 +136,43 @@ def test_a_disk_that_gets_full_meanwhile(
     assert serves(control, addresses["control"])
     recovers()
     assert is_there(control, digest)
+
+
+# -- The connection -------------------------------------------------------------------------
+
+
+# Ends SSH's sessions when the second blob arrives, so that the first one is whole.
+CUT = f"""
+until [ "$(ls {STAGING} 2>/dev/null | wc -l)" -ge 2 ]; do :; done
+pkill -KILL -f '^sshd: vagrant'
+"""
+
+
+def test_a_connection_that_breaks_half_way(
+    converge: Any, recovers: Any, control: Any, bundle: dict[str, Any]
+) -> None:
+    """What has arrived whole is not sent once more."""
+    # All of it, as on a new machine: a part would be there before anything could break.
+    nodes = [entry for entry in bundle.values() if entry["where"] == "nodes"]
+    digests = [entry["blob"] for entry in nodes if "blob" in entry]
+    control.run_expect([0], f"find {STORE}/docker -name data -delete")
+    cut = "systemd-run --quiet --collect --unit=cut timeout 120 sh -c %s"
+    control.run_expect([0], cut, CUT)
+    ran: Ran = converge()
+    assert ran.code != 0
+    assert re.search(r"sending the blob sha256:\w+ \([\w-]+\): the connection broke; ", ran.said)
+    assert "look whether the machine still answers, and run the same again" in ran.said
+    arrived = len(control.check_output(f"ls {STAGING}").split())
+    assert arrived > 1
+    assert not any(is_there(control, digest) for digest in digests)
+
+    resumed: Ran = converge("--diff")
+    assert resumed.code == 0
+    told = re.search(r"registry store: (\d+) blobs were sent by an earlier run", resumed.said)
+    assert told
+    assert 0 < int(told[1]) <= arrived
+    assert all(is_there(control, digest) for digest in digests)
+    recovers()
 
 
 # -- The service ----------------------------------------------------------------------------
