@@ -35,6 +35,7 @@ FIRST_BYTES = 16 << 20
 OVERHEAD = 2 * tarfile.BLOCKSIZE
 # What names in an archive may be: they become paths in the store.
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+HEX = re.compile(r"[0-9a-f]{64}")
 REPOSITORY = re.compile(r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
@@ -200,6 +201,7 @@ def _first(source: Path, archive: tarfile.TarFile, members: Iterator[tarfile.Tar
             repository, tag = repository_of(entry["name"])
             wrong = wrong or not (REPOSITORY.fullmatch(repository) and TAG.fullmatch(tag))
             wrong = wrong or contents.digest_of(entry) not in told.blobs
+            wrong = wrong or not _is_entry(entry, told)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{source}: {FIRST} in it can't be read: {error!r}") from None
     if wrong:
@@ -210,6 +212,14 @@ def _first(source: Path, archive: tarfile.TarFile, members: Iterator[tarfile.Tar
             "export one on a machine of this architecture"
         )
     return told
+
+
+def _is_entry(entry: dict[str, Any], told: Contents) -> bool:
+    """Whether it has what entries of the lock have: a file's names where it is unpacked."""
+    whole = isinstance(entry["key"], str) and isinstance(entry["size"], int)
+    if entry["kind"] == "file":
+        return whole and entry["blob"] in told.blobs and bool(HEX.fullmatch(entry["sha256"]))
+    return whole and entry["kind"] == "image"
 
 
 def _check_releases(source: Path, told: Contents, lock: Lock) -> None:

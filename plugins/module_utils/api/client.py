@@ -48,6 +48,14 @@ class Refused(ApiError):
         self.status = status
 
 
+def is_away(error: Exception) -> bool:
+    """Whether the same may be answered in a moment: nobody answered, or a server that comes up, has
+    too much to do, or waits for its etcd."""
+    if isinstance(error, Refused):
+        return error.status == 429 or error.status >= 500
+    return isinstance(error, Unreachable)
+
+
 class Client(Protocol):
     """The calls that Roost makes; tests put a cluster of their own behind them."""
 

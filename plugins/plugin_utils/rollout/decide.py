@@ -96,6 +96,7 @@ def tidy(job: Job, tell: Tell) -> tuple[Release, bool]:
             outcome = documents.PROMOTED if became else documents.ROLLED_BACK
             reason = stored.document.reason or walk.TAKEN_BACK
             document = walk.ended(stored.document, outcome, reason, stamp(utc()))
+            beat.certain()
             job.store().write(job.client, replace(stored, document=document))
         return scene.release, changed
 

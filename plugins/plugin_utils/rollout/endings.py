@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import Unreachable
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
+    ApiError,
+    is_away,
+)
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     document as documents,
 )
@@ -56,12 +58,17 @@ class Ending:
         while True:
             try:
                 return self._hands.weigh(scene, scenes.rolled_back(scene.release))
-            except (Moved, Unreachable) as error:
+            except (Moved, ApiError) as error:
+                if not (is_away(error) or isinstance(error, Moved)):
+                    raise
                 self._tell(f"the weight is not taken away yet: {error}")
-            with suppress(Unreachable):
-                self._hands.sleep(_PAUSE)
+            self._hands.sleep(_PAUSE)
+            try:
                 # Where somebody moved the weight just now, it goes to 0 all the same.
                 scene = self._hands.look(scene.release.name, scene.release.namespace)
+            except ApiError as error:
+                if not is_away(error):
+                    raise
 
     def promote(self, scene: Scene, stored: Stored, reason: str) -> Document:
         """The whole weight, and the canary is the stable version; the old one ends like a canary
@@ -70,7 +77,7 @@ class Ending:
         self._tell(f"promoting {version}: {reason}")
         document = walk.stepped(stored.document, walk.FULL, stamp(utc()))
         stored = replace(stored, document=document)
-        self._job.store().write(self._job.client, stored)
+        self._write(stored)
         self._finish(replace(scene, release=scenes.promoted(scene.release)))
         self._tell(f"{version} is stable, {old} is gone")
         return self._ended(stored, documents.PROMOTED, reason)
@@ -89,5 +96,9 @@ class Ending:
     def _ended(self, stored: Stored, outcome: str, reason: str) -> Document:
         document = walk.ended(stored.document, outcome, reason, stamp(utc()))
         document = thinned(document)
-        self._job.store().write(self._job.client, replace(stored, document=document))
+        self._write(replace(stored, document=document))
         return document
+
+    def _write(self, stored: Stored) -> None:
+        self._hands.allowed()
+        self._job.store().write(self._job.client, stored)

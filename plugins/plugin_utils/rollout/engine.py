@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
-    Unreachable,
+    is_away,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Progress, Release
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
@@ -38,6 +38,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import
     Hands,
     Late,
     Moved,
+    as_soon_as_it_answers,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.heartbeat import Heartbeat
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.histograms import OtherEdges
@@ -51,9 +52,6 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import
     Stored,
     thinned,
 )
-
-# Between two tries to reach a server that is away.
-_PAUSE = 1.0
 
 Tell = Callable[[str], None]
 
@@ -121,15 +119,11 @@ class Engine:
     def _carry_out(self, action: walk.Keep | walk.Weigh) -> walk.Action:
         try:
             return self._weigh(action.weight) if isinstance(action, walk.Weigh) else self._look()
-        except (Unreachable, Moved) as error:
+        except (ApiError, Moved) as error:
+            if not (is_away(error) or isinstance(error, Moved)):
+                raise
             self._tell(f"{error}; this run goes on from what is live")
-        while True:
-            # Ends where the lock can't be renewed for so long that others may take it.
-            self._beat.pause(_PAUSE)
-            try:
-                return self._go_on()
-            except Unreachable:
-                continue
+        return as_soon_as_it_answers(self._go_on, self._beat.pause)
 
     def _go_on(self) -> walk.Action:
         """After the server was away, or somebody else changed the route."""
@@ -151,13 +145,8 @@ class Engine:
         stable = Pair(live.stable, dict(live.versions[live.stable]))
         stored = self._store.read(self._job.client)
         earlier = stored.document if stored else None
-        same = (
-            earlier
-            and earlier.outcome not in documents.DECIDED
-            and (earlier.stable, earlier.canary) == (stable, canary)
-        )
         weight = live.canary.weight if live.canary else 0
-        if stored and earlier and same and (live.canary or earlier.steps):
+        if stored and earlier and opening.goes_on(earlier, live, stable, canary):
             self._judge = Judge.resumed(
                 self._job,
                 live,
@@ -272,7 +261,6 @@ class Engine:
         self._document = walk.ended(self._document, documents.STOPPED, reason, stamp(utc()))
         if keep:
             try:
-                self._beat.certain()
                 self._save()
             except (ApiError, Lost) as error:
                 self._tell(f"the state could not be written: {error}")
@@ -290,5 +278,7 @@ class Engine:
         return Stored(self._document, self._judge.as_dict())
 
     def _save(self) -> None:
+        # Who took the lock over has perhaps written down an end already.
+        self._beat.certain()
         self._document = thinned(self._document)
         self._store.write(self._job.client, self._stored())

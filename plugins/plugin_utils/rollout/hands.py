@@ -7,11 +7,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ansible_collections.roost.cluster.plugins.module_utils.api import evidence
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
+    ApiError,
     Editor,
     Refused,
+    is_away,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
@@ -28,6 +31,10 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import scene
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import Scene
 
 _PAUSE = 0.3
+# Between two tries to reach a server that is away.
+_PAUSE_AWAY = 1.0
+
+_Given = TypeVar("_Given")
 
 
 class Moved(Exception):
@@ -128,3 +135,14 @@ class Hands:
             names.release_selector(release.name),
         )
         return "\n".join([*lines, *(f"    {text}" for text in reasons)])
+
+
+def as_soon_as_it_answers(act: Callable[[], _Given], pause: Callable[[float], None]) -> _Given:
+    """Try it until the server is there; `pause` raises where that must end."""
+    while True:
+        pause(_PAUSE_AWAY)
+        try:
+            return act()
+        except ApiError as error:
+            if not is_away(error):
+                raise

@@ -100,8 +100,10 @@ def ending(document: Document) -> str:
     head = f"rollout {document.id} of {version}: {document.outcome}"
     if document.outcome == documents.ROLLED_BACK:
         return f"{head}: {document.reason}. {document.stable.version} has the whole weight"
+    if document.outcome == documents.STOPPED:
+        # Perhaps while it was ending: then the weight is not that of the last step any more.
+        head, stays = f"{head}: {document.reason}", "playbooks/status.yml shows what is live"
+    else:
+        head, stays = f"{head} at {weight}%: {document.reason}", "The weight stays"
     again = f"ansible-playbook playbooks/rollout.yml -e version={version}"
-    return (
-        f"{head} at {weight}%: {document.reason}. The weight stays. Go on: {again}; or decide: "
-        f"{PROMOTE}, {ROLL_BACK}"
-    )
+    return f"{head}. {stays}. Go on: {again}; or decide: {PROMOTE}, {ROLL_BACK}"

@@ -13,6 +13,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
     Editor,
     Refused,
+    is_away,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import lease
@@ -108,13 +109,11 @@ class Lock:
             if self._mine is None:
                 raise Lost("the lock was given back")
             try:
-                self._mine = self._client.replace(self._renewing(self._mine))
+                self._mine = self._written_again(self._mine)
                 self._renewed = self._clock()
-            except Refused as error:
-                if error.status not in (404, 409):
-                    raise
-                raise self._lost() from None
             except ApiError as error:
+                if not is_away(error):
+                    raise
                 if self._clock() - self._renewed >= lease.STALE_SECONDS:
                     raise Lost(f"it could not be renewed in time: {error}") from error
 
@@ -129,12 +128,19 @@ class Lock:
             except ApiError:
                 return  # Somebody else has it, or it goes stale.
 
-    def _lost(self) -> Lost:
-        self._mine = None
-        holder = lease.held_by(self._client.get(self._bare))
-        if holder is None:
-            return Lost("somebody removed the lock")
-        return Lost(f"{holder} took over")
+    def _written_again(self, mine: Block) -> Block:
+        try:
+            return self._client.replace(self._renewing(mine))
+        except Refused as error:
+            if error.status not in (404, 409):
+                raise
+        found = self._client.get(self._bare)
+        holder = lease.held_by(found)
+        if found is None or holder is None or holder.session != self._session:
+            self._mine = None
+            raise Lost(_lost(found, holder))
+        # The last renewal got there, and only its answer was lost.
+        return self._client.replace(self._renewing(found))
 
     def _write(self, found: Block | None) -> None:
         """Write oneself down as the holder, unless the Lease was changed since it was read."""
@@ -157,10 +163,19 @@ class Lock:
                 self._mine = write(mine)
                 self._renewed = self._clock()
         except Refused as error:
-            holder = lease.held_by(self._client.get(self._bare))
-            if error.status != 409 or holder is None:
+            if error.status != 409:
                 raise
-            raise Held(self._release, holder) from None
+            found = self._client.get(self._bare)
+            holder = lease.held_by(found)
+            if holder:
+                raise Held(self._release, holder) from None
+            self._write(found)  # It was given back in between.
 
     def _renewing(self, mine: Block) -> Block:
         return {**mine, "spec": {**mine["spec"], "renewTime": lease.written(self._now())}}
+
+
+def _lost(found: Block | None, holder: Holder | None) -> str:
+    if found is None:
+        return "somebody removed the lock"
+    return f"{holder} took over" if holder else "somebody else took over, and is done already"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import queue
 import threading
@@ -94,8 +95,11 @@ class Notifier:
                 return
             except urllib.error.HTTPError as error:
                 problem = f"it answers {error.code}"
-            except (OSError, ValueError) as error:
+            except OSError as error:
                 problem = str(error)
+            except (ValueError, http.client.HTTPException) as error:
+                # Its text may have the address in it.
+                problem = f"no request or answer as by HTTP ({type(error).__name__})"
         # The rest of the address may be a secret.
         host = urlsplit(settings.url).hostname
         self._tell(

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 from ansible_collections.roost.cluster.plugins.module_utils.release import images, spec
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import (
+    DECIDED,
+    Document,
+    Pair,
+)
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.refusal import Refusal
 
 PROMOTE = "ansible-playbook playbooks/promote.yml"
@@ -75,6 +80,18 @@ def pair_of(
             "least one that differs, for a canary of the same digests can show nothing"
         )
     return dict(known)
+
+
+def goes_on(earlier: Document, live: Release, stable: Pair, canary: Pair) -> bool:
+    """Whether a rollout that was begun earlier is the one that goes on: the same pair, not decided
+    yet, and the cookies of a live canary are its own. They aren't where the canary was taken back
+    in the file and has come again."""
+    if earlier.outcome in DECIDED or (earlier.stable, earlier.canary) != (stable, canary):
+        return False
+    if live.canary is None:
+        return bool(earlier.steps)
+    known = live.progress.rollout if live.progress else earlier.id
+    return known == earlier.id and earlier.id not in live.ended
 
 
 def _given(wanted: Asked, live: Release, digests: Mapping[str, str]) -> dict[str, str]:

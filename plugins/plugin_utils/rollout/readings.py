@@ -65,10 +65,12 @@ class Reader:
     context: Context
     edges: Sequence[float]
     _latest: dict[tuple[Source, Subset], Tally] = field(default_factory=dict)
+    # The wall clock is looked at once: it may be set back, and readings go forward.
+    _began: float = field(default_factory=lambda: time.time() - time.monotonic())
 
     def take(self) -> Taken:
         """Read all proxies at the same time. Those that don't answer are left out for now."""
-        at = time.time()
+        at = self._began + time.monotonic()
         gateways = self._running(
             self.context.gateway_namespace, selector_of(self.context.gateway_selector)
         )

@@ -31,6 +31,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.resolving im
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import lines
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import Late, Moved
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.histograms import OtherEdges
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Held, Lost
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.refusal import Refusal
@@ -51,6 +52,7 @@ _TOLD = (
     Late,
     Lost,
     Moved,
+    OtherEdges,
     Refusal,
     Unreadable,
     Unusable,

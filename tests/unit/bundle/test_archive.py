@@ -238,3 +238,17 @@ def test_an_archive_that_says_something_else_is_refused(
 def test_a_file_that_is_not_there(other: Cache, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"none.tar: expected a file that `make bundle-export`"):
         archive.take(other, tmp_path / "none.tar")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"sha256": "../../../../home"}, {"blob": "../../etc/x"}, {"key": None}, {"size": "1"}],
+)
+def test_an_entry_that_names_other_places_is_refused(
+    filled: Cache, exported: Path, other: Cache, change: dict[str, Any]
+) -> None:
+    components = Lock(filled.lock_file).components
+    says(exported, components={**components, "tool": {**components["tool"], **change}})
+    with pytest.raises(BundleError, match="contradicts itself"):
+        archive.take(other, exported)
+    assert not other.lock_file.exists()

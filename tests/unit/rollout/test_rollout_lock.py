@@ -170,6 +170,53 @@ def test_a_server_that_is_away_is_put_up_with_until_others_may_take_over(place: 
         lock.renew()
 
 
+def test_a_renewal_of_which_only_the_answer_was_lost_is_no_loss(place: Place) -> None:
+    lock = place.lock("ann@desk")
+    lock.acquire()
+    replace = place.server.replace
+
+    def without_answer(item):  # type: ignore[no-untyped-def]  # as replace
+        place.server.replace = replace  # type: ignore[method-assign]  # the stub's own again
+        replace(item)
+        raise Unreachable("no answer")
+
+    place.server.replace = without_answer  # type: ignore[method-assign]  # for one call
+    lock.renew()
+    place.clock.sleep(lease.RENEW_SECONDS)
+    lock.renew()
+    lock.release()
+    assert place.holder is None
+
+
+def test_a_server_without_its_etcd_is_put_up_with_too(place: Place) -> None:
+    lock = place.lock("ann@desk")
+    lock.acquire()
+    for status in (429, 500, 503):
+        place.server.trouble = Refused(status, "etcdserver: request timed out")
+        lock.renew()
+    place.clock.sleep(lease.STALE_SECONDS)
+    place.server.trouble = Refused(503, "etcdserver: request timed out")
+    with pytest.raises(Lost, match="could not be renewed in time: etcdserver"):
+        lock.renew()
+
+
+@pytest.mark.parametrize("take", ["seize", "acquire"])
+def test_given_back_between_a_look_and_the_write(place: Place, take: str) -> None:
+    first, second = place.lock("ann@desk"), place.lock("bob@lab")
+    first.acquire()
+    place.clock.sleep(lease.STALE_SECONDS)
+    replace = place.server.replace
+
+    def after_it_was_given_back(item):  # type: ignore[no-untyped-def]  # as replace
+        place.server.replace = replace  # type: ignore[method-assign]  # the stub's own again
+        first.release()
+        return replace(item)
+
+    place.server.replace = after_it_was_given_back  # type: ignore[method-assign]  # for one call
+    getattr(second, take)()
+    assert place.holder and place.holder.who == "bob@lab"
+
+
 def test_a_lock_that_somebody_deleted_is_lost(place: Place) -> None:
     lock = place.lock("ann@desk")
     lock.acquire()

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import http.client
 import http.server
 import json
 import threading
@@ -93,6 +94,36 @@ def test_a_hook_that_fails_for_good_is_reported_without_its_secret_and_the_next_
         "127.0.0.1 was not notified of 'begun' in 2 attempts: it answers 500; the rollout goes on"
     ]
     assert Hook.got[-1][2]["event"] == "verdict"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        http.client.InvalidURL("URL can't contain control characters. '/hook/secret'"),
+        http.client.BadStatusLine("garbage"),
+        ValueError("unknown url type: /hook/secret"),
+    ],
+)
+def test_what_is_no_http_is_reported_without_the_secret_and_the_next_one_is_sent(
+    trouble: Exception,
+) -> None:
+    told: list[str] = []
+    sent: list[str] = []
+
+    def send_once(_url: str, body: bytes, _timeout: float) -> None:
+        event = json.loads(body)["event"]
+        if event == notify.BEGUN:
+            raise trouble
+        sent.append(event)
+
+    settings = Notify("https://hooks.example/hook/secret", 1)
+    with Notifier(settings, told.append, send_once) as notifier:
+        notifier.notify(notify.BEGUN, DOCUMENT)
+        notifier.notify(notify.VERDICT, DOCUMENT)
+    assert sent == ["verdict"]
+    assert len(told) == 1
+    assert told[0].startswith("hooks.example was not notified of 'begun'")
+    assert "secret" not in told[0]
 
 
 def test_nobody_listening_holds_nothing_up() -> None:

@@ -8,12 +8,19 @@ from dataclasses import replace
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import (
     Canary,
+    Progress,
     Release,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.spec import read
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import (
+    WAITING,
+    Document,
+    Pair,
+)
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import (
     Asked,
     asked,
+    goes_on,
     pair_of,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.refusal import Refusal
@@ -135,3 +142,23 @@ def test_numbers_out_of_range_are_refused(module: str, options: dict[str, int], 
     # What is there by default is fine.
     if module != "rollout_shift":
         action.ActionModule.check(None, defaults)
+
+
+@pytest.mark.parametrize(
+    ("progress", "ended", "goes"),
+    [
+        (Progress("abcd1234", (10,)), (), True),
+        (None, (), True),
+        (Progress("other567", (10,)), (), False),
+        (None, ("abcd1234",), False),
+    ],
+)
+def test_a_canary_with_the_cookies_of_another_rollout_begins_one_of_its_own(
+    progress: Progress | None, ended: tuple[str, ...], goes: bool
+) -> None:
+    live = replace(release("v1", "v2", canary=("v2", 10)), progress=progress, ended=ended)
+    stable, canary = (Pair(version, dict(live.versions[version])) for version in ("v1", "v2"))
+    earlier = Document(
+        "abcd1234", "digits", "digits", "ann@desk", "then", stable, canary, {}, outcome=WAITING
+    )
+    assert goes_on(earlier, live, stable, canary) is goes

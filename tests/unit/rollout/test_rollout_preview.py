@@ -16,9 +16,14 @@ ONLY_V1 = {"canary": None}
 def busy(monkeypatch: pytest.MonkeyPatch) -> Site:
     """Its users go on while the rate is measured, a thousand requests in that time."""
     found = site(**ONLY_V1)
-    times = iter(range(1_000_000_000, 2_000_000_000, 20))
-    monkeypatch.setattr(preview.time, "sleep", lambda _seconds: found.requests(1000))
-    monkeypatch.setattr(preview.time, "time", lambda: float(next(times)))
+    now = [0.0]
+
+    def sleep(_seconds: float) -> None:
+        found.requests(1000)
+        now[0] += 20
+
+    monkeypatch.setattr(preview.time, "sleep", sleep)
+    monkeypatch.setattr(preview.time, "monotonic", lambda: now[0])
     return found
 
 
@@ -45,7 +50,7 @@ def test_objects_weights_requests_and_times_are_foreseen(busy: Site) -> None:
 def test_without_traffic_the_end_is_foreseen_too(
     busy: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preview.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(busy, "requests", lambda _count: None)
     found = previewed(busy, "v2")
     assert found.plan is None
     assert "without traffic nothing is ever decided" in "\n".join(found.lines)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,13 @@ def test_buckets_of_other_edges_are_refused() -> None:
         OtherEdges, match="app.digits.* .v1. are counted in 4 buckets; expected .* 5"
     ):
         histograms(text, (1.0, 2.5, 5.0, 10.0))
+
+
+def test_a_clock_that_is_set_back_takes_no_reading_into_the_past(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taking = reader(Cluster())
+    first = taking.take()
+    monkeypatch.setattr(time, "time", lambda: first.at - 3600)
+    second = taking.take()
+    assert first.at <= second.at < first.at + 60

@@ -12,7 +12,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision.verdict imp
     Verdict,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import document as documents
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import store, walk
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import lines, store, walk
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import (
     Document,
     Pair,
@@ -152,6 +152,16 @@ def test_an_end_closes_the_step_and_is_read_back(outcome: str) -> None:
     again = Document.from_dict(kept)
     assert json.loads(json.dumps(again.as_dict())) == kept
     assert again.looks == found.looks
+
+
+def test_a_run_that_was_stopped_says_nothing_of_a_weight_that_it_did_not_see() -> None:
+    """It may have been stopped on the way to its end, after the weight was moved."""
+    told = lines.ending(walk.ended(document(10), documents.STOPPED, "a proxy is late", "t1"))
+    assert "10%" not in told
+    assert "The weight stays" not in told
+    assert "a proxy is late. playbooks/status.yml shows what is live" in told
+    waiting = lines.ending(walk.ended(document(10), documents.WAITING, "too few", "t1"))
+    assert "waiting at 10%: too few. The weight stays. Go on: " in waiting
 
 
 def test_a_document_of_another_format_is_refused() -> None:

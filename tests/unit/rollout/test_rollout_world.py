@@ -17,7 +17,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import scene
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Store
 from release_samples import resolved
 from release_world import CONTEXT
-from rollout_site import Rollout, killed_after, site
+from rollout_site import Heart, Rollout, desk, killed_after, site
 
 SEEDS = range(3)
 ONLY_V1 = {"canary": None}
@@ -240,3 +240,25 @@ def test_a_rollback_is_tried_until_the_server_is_there_again(no_forecast: None) 
     # Renewing the lock found no server either, and put up with it.
     assert any("not taken away yet" in line for line in rollout.told)
     assert found.live().canary is None
+
+
+def test_who_lost_the_lock_does_not_write_over_the_end_that_another_wrote(
+    monkeypatch: pytest.MonkeyPatch, no_forecast: None
+) -> None:
+    """Between a decision of somebody else and the next renewal of the lock."""
+    found = site()
+    monkeypatch.setattr(decide, "Heartbeat", lambda lock: Heart(found, lock))
+    rollout = Rollout(found, "v2")
+
+    def roll_back(_pause: int) -> None:
+        if any("is up at" in line for line in rollout.told):
+            rollout.meanwhile = lambda _pause: None
+            other = replace(desk(found), who="bob@lab", session="another")
+            decide.decide(other, decide.ROLL_BACK, lambda _text: None)
+
+    rollout.meanwhile = lambda pause: roll_back(pause) if found.live().canary else None
+    document = rollout.go()
+    assert document.outcome == "stopped"
+    assert "somebody else took over, and is done already" in document.reason
+    left = Store("digits", "digits").read(found)
+    assert left and (left.document.outcome, left.document.who) == ("rolled back", "ann@desk")
