@@ -151,6 +151,10 @@ def said(service: str, version: str, found: Counted) -> list[str]:
     return lines
 
 
+# More than any rollout of the tests needs.
+MOST_PAUSES = 1000
+
+
 class Beat:
     """Time passes in pauses, and users go on."""
 
@@ -169,6 +173,7 @@ class Beat:
             self._site.requests(REQUESTS if seconds > 1 else 5)
         self._site.tick()
         self.pauses += 1
+        assert self.pauses < MOST_PAUSES, "the rollout doesn't come to an end"
         self.meanwhile(self.pauses)
 
 
