@@ -103,7 +103,8 @@ def _config_maps(output: str) -> dict[str, dict[str, str]]:
 
 
 def _load(text: str) -> Document:
-    found = yaml.load(text, Loader=_LOADER)
+    # As bytes: a text of Ansible's is of a kind of its own, which the quick loader refuses.
+    found = yaml.load(text.encode(), Loader=_LOADER)
     return found if isinstance(found, dict) else {}
 
 
