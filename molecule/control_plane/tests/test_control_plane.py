@@ -123,10 +123,15 @@ def test_the_api_and_all_it_needs_are_ready(host: Any) -> None:
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_a_component_runs_the_bundles_image(api: Any, bundle: dict[str, Any], name: str) -> None:
-    pod = api.read_namespaced_pod(f"{name}-control", SYSTEM)
-    assert condition(pod, "Ready") == "True"
-    [container] = pod.status.container_statuses
+def test_a_component_runs_the_bundles_image(
+    api: Any, bundle: dict[str, Any], eventually: Any, name: str
+) -> None:
+    def read() -> Any:
+        return api.read_namespaced_pod(f"{name}-control", SYSTEM)
+
+    # It answers already; kubelet probes it, and writes so, every ten seconds.
+    eventually(lambda: condition(read(), "Ready"), "True", 30)
+    [container] = read().status.container_statuses
     assert container.image_id.endswith(bundle[name]["digest"])
 
 

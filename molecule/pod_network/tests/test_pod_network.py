@@ -85,6 +85,16 @@ def test_a_machine_reaches_pods_of_another(
         assert machine(name).check_output("python3 -c %s %s", fetch, url) == "200"
 
 
+def test_what_stood_in_line_runs(api: Any, bundle: dict[str, Any], eventually: Any) -> None:
+    """The cluster's name server has waited for the network; the tests after this one ask it."""
+
+    def waiting() -> list[str]:
+        found = api.list_namespaced_pod("kube-system").items
+        return [pod.metadata.name for pod in found if condition(pod, "Ready") != "True"]
+
+    eventually(waiting, [], 60)
+
+
 def test_a_pod_finds_a_service_by_its_name(pods: Pods, two: dict[str, str], api: Any) -> None:
     """By the cluster's name server, of which it knows no more than the name."""
     full = f"two.{pods.namespace}.svc.cluster.local"
@@ -103,13 +113,3 @@ def test_a_pod_reaches_the_api_and_the_machines(
         pods.execute(name, "python3", "-c", connect, "kubernetes.default.svc", "443")
         for address in addresses.values():
             pods.execute(name, "python3", "-c", connect, address, "10250")
-
-
-def test_what_stood_in_line_runs(api: Any, bundle: dict[str, Any], eventually: Any) -> None:
-    """The cluster's name server has waited for the network."""
-
-    def waiting() -> list[str]:
-        found = api.list_namespaced_pod("kube-system").items
-        return [pod.metadata.name for pod in found if condition(pod, "Ready") != "True"]
-
-    eventually(waiting, [], 60)
