@@ -1,10 +1,12 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Descriptions that can't be meant are refused, and users keep what they have."""
+"""Descriptions that can't be meant, and pods that don't come up: users keep what they have."""
 
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Callable
@@ -12,10 +14,12 @@ from typing import Any, Callable
 import pytest
 import yaml
 
-from tests.command import REPOSITORY
+from tests import faults
+from tests.command import REPOSITORY, Ran
 from tests.pods import get
 
 DEFINITION = REPOSITORY / "inventory" / "group_vars" / "all" / "release.yml"
+SOON = 30
 ISTIO = "networking.istio.io"
 REQUESTS = 60
 
@@ -148,6 +152,79 @@ def test_all_problems_at_once(refused: Any, release: dict[str, Any], revisions: 
 )
 def test_a_wrong_option_is_named(refused: Any, options: dict[str, Any], said: str) -> None:
     assert said in refused(**options)
+
+
+# -- Pods -----------------------------------------------------------------------------------
+
+
+def applied(converge: Any, release: dict[str, Any]) -> Ran:
+    ran: Ran = converge("--extra-vars", json.dumps({"release": release, "release_timeout": SOON}))
+    assert ran.code != 0
+    assert "retries left" not in ran.output
+    return ran
+
+
+def of_new_version(release: dict[str, Any]) -> dict[str, Any]:
+    """The release with v3 as its canary."""
+    release["versions"]["v3"] = {
+        "app": "roost.internal/digits-app:v3",
+        "model-service": "roost.internal/digits-model-service:v3",
+    }
+    release["canary"] = {"version": "v3", "weight": 50}
+    return release
+
+
+def test_a_pod_that_crashes_at_its_start(
+    converge: Any, recovers: Any, release: dict[str, Any], bundle: dict[str, Any]
+) -> None:
+    """With its last words; the canary that is there keeps its share."""
+    of_new_version(release)["versions"]["v3"]["app"] = bundle["etcd"]["name"]
+    ran = applied(converge, release)
+    assert re.search(r"app-v3: 0 of 2 pods are (ready|made from)", ran.said)
+    assert re.search(
+        r"pod app-v3-\w+-\w+, container app: (CrashLoopBackOff|Error with code \d+)", ran.said
+    )
+    assert re.search(r"\| .*etcd|data-dir|permission denied", ran.said)
+    recovers()
+
+
+def test_a_pod_that_never_gets_ready(converge: Any, recovers: Any, release: dict[str, Any]) -> None:
+    """The old pods stay until the new ones are ready, which they never are."""
+    release["services"]["app"]["health_path"] = "/no/such/path"
+    ran = applied(converge, release)
+    assert re.search(r"app-v\d: \d of 2 pods are (ready|made from the latest template)", ran.said)
+    assert re.search(
+        r"pod app-v\d-\w+-\w+, container app: runs, but is not ready \(\d restarts\)", ran.said
+    )
+    assert re.search(r"event Unhealthy of Pod app-v\d-\w+-\w+: Readiness probe failed", ran.said)
+    assert "statuscode: 404" in ran.said
+    recovers()
+
+
+def test_pods_that_no_node_has_room_for(
+    converge: Any, recovers: Any, release: dict[str, Any]
+) -> None:
+    release["services"]["app"]["resources"] = {
+        "requests": {"memory": "900Gi"},
+        "limits": {"memory": "900Gi"},
+    }
+    ran = applied(converge, release)
+    assert re.search(
+        r"pod app-v\d-\w+-\w+ has no node: 0/3 nodes are available: .*Insufficient memory", ran.said
+    )
+    recovers()
+
+
+# -- The cluster ----------------------------------------------------------------------------
+
+
+def test_the_api_does_not_answer(refused: Any, setting: Any, addresses: dict[str, str]) -> None:
+    gateway = addresses["control"].rpartition(".")[0] + ".1"
+    rule, target = f"INPUT -s {gateway} -p tcp --dport 6443", "REJECT --reject-with tcp-reset"
+    with faults.packets_lost("control", rule, target):
+        said = refused()
+    assert "The release can't be planned: the API server of" in said
+    assert f"{setting('kubeconfig')} doesn't answer: found" in said
 
 
 def test_nothing_is_left_to_do_without_all_this(recovers: Any) -> None:
