@@ -174,10 +174,10 @@ def vagrant(checkout: Path, *arguments: str, **variables: str) -> subprocess.Com
 @needs_vagrant
 @pytest.mark.parametrize("provider", ["docker", "virtualbox"])
 def test_vagrant_finds_nothing_wrong(checkout: Path, provider: str) -> None:
-    """VirtualBox itself needs not be there: Vagrant only asks for its version."""
+    """Neither VirtualBox nor a running Docker has to be there: only their version is asked for."""
     programs = checkout.parent / "bin"
     programs.mkdir()
-    for name in ("VBoxManage", "vboxmanage"):
+    for name in ("VBoxManage", "vboxmanage", "docker"):
         (programs / name).write_text("#!/bin/sh\necho 7.0.20r163906\n")
         (programs / name).chmod(0o755)
     path = f"{programs}:{environment(checkout)['PATH']}"
