@@ -40,7 +40,7 @@ PROMOTE, ROLL_BACK = "promote", "roll back"
 def planned(job: Job, become: Callable[[Release], Release]) -> Plan:
     """What it would change."""
     scene = job.look()
-    return _idle_hands(job).plan(scene, become(scene.release))
+    return job.plan(scene, become(scene.release))
 
 
 def decide(job: Job, decision: str, tell: Tell) -> tuple[Release, bool]:
@@ -50,10 +50,10 @@ def decide(job: Job, decision: str, tell: Tell) -> tuple[Release, bool]:
     with Heartbeat(lock) as beat:
         if former:
             tell(f"took over from {former}, whose rollout stops")
-        hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
+        hands = job.hands(beat)
         scene = job.look()
         if scene.release.canary is None:
-            return scene.release, _tidy(hands, scene, tell)
+            return scene.release, _tidy(job, hands, scene, tell)
         stored = _stored(job, scene)
         ending = endings.Ending(job, hands, tell)
         reason = f"decided by {job.who}"
@@ -73,10 +73,10 @@ def shift(job: Job, weight: int, tell: Tell) -> tuple[Release, bool]:
     lock = job.lock()
     lock.acquire()
     with Heartbeat(lock) as beat:
-        hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
+        hands = job.hands(beat)
         scene = job.look()
         release = weighted(scene.release, weight)
-        changed = bool(hands.plan(scene, release).changes)
+        changed = bool(job.plan(scene, release).changes)
         for note in hands.bring(scene, release):
             tell(note)
         return release, changed
@@ -87,9 +87,9 @@ def tidy(job: Job, tell: Tell) -> tuple[Release, bool]:
     lock = job.lock()
     lock.acquire()
     with Heartbeat(lock) as beat:
-        hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
+        hands = job.hands(beat)
         scene = job.look()
-        changed = _tidy(hands, scene, tell)
+        changed = _tidy(job, hands, scene, tell)
         stored = job.store().read(job.client)
         if stored and _open(stored.document) and scene.release.canary is None:
             became = stored.document.canary.version == scene.release.stable
@@ -111,9 +111,9 @@ def weighted(live: Release, weight: int) -> Release:
     return replace(live, canary=Canary(live.canary.version, weight), progress=progress)
 
 
-def _tidy(hands: Hands, scene: Scene, tell: Tell) -> bool:
+def _tidy(job: Job, hands: Hands, scene: Scene, tell: Tell) -> bool:
     """What a run that was killed has left of another version goes."""
-    changed = bool(hands.plan(scene, scene.release).changes)
+    changed = bool(job.plan(scene, scene.release).changes)
     for note in hands.bring(scene, scene.release):
         tell(note)
     return changed
@@ -147,10 +147,3 @@ def _stored(job: Job, scene: Scene) -> Stored:
 
 def _open(document: Document) -> bool:
     return document.outcome not in documents.DECIDED
-
-
-def _idle_hands(job: Job) -> Hands:
-    def never() -> None:
-        raise AssertionError("a plan changes nothing")
-
-    return Hands(job.client, job.context, job.timeout, never)

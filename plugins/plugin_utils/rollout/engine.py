@@ -35,7 +35,6 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document imp
     stamp,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import (
-    Hands,
     Late,
     Moved,
     as_soon_as_it_answers,
@@ -87,7 +86,7 @@ class Engine:
     ) -> None:
         self._begun = begun
         self._job, self._beat, self._notifier, self._tell = job, beat, notifier, tell
-        self._hands = Hands(job.client, job.context, job.timeout, beat.certain, beat.pause)
+        self._hands = job.hands(beat)
         self._store = job.store()
         self._settings = job.file.rollout
         self._scene: Scene

@@ -59,12 +59,9 @@ class Hands:
     def look(self, name: str, namespace: str) -> Scene:
         return scenes.look(self.client, name, namespace, self.context)
 
-    def plan(self, scene: Scene, release: Release) -> planning.Plan:
-        return planning.towards(release, scene.inventory, scene.record, self.client, self.context)
-
     def bring(self, scene: Scene, release: Release) -> list[str]:
         """Go through every stage that is left to do; what is worth telling."""
-        plan = self.plan(scene, release)
+        plan = planning.towards(release, scene.inventory, scene.record, self.client, self.context)
         notes: list[str] = []
         for step in plan.steps:
             for item in step.stage.objects:

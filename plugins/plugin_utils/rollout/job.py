@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Editor
+from ansible_collections.roost.cluster.plugins.module_utils.release import planning
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     scene as scenes,
 )
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import Hands
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.heartbeat import Heartbeat
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lock
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import Scene
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Store
@@ -53,6 +56,14 @@ class Job:
     def look(self) -> Scene:
         """The release as it is live."""
         return scenes.look(self.client, self.name, self.namespace, self.context)
+
+    def plan(self, scene: Scene, release: Release) -> planning.Plan:
+        """What it takes to bring the release to this; changes nothing."""
+        return planning.towards(release, scene.inventory, scene.record, self.client, self.context)
+
+    def hands(self, beat: Heartbeat) -> Hands:
+        """What changes the cluster while the lock is held."""
+        return Hands(self.client, self.context, self.timeout, beat.certain, beat.pause)
 
     def lock(self) -> Lock:
         return Lock(self.client, self.name, self.namespace, self.who, self.session)

@@ -30,7 +30,6 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     scene as scenes,
 )
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import Hands
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.judge import edges_of
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import Asked
@@ -53,15 +52,14 @@ class Preview:
 def preview(job: Job, asked: Asked) -> Preview:
     scene = job.look()
     live = scene.release
-    hands = Hands(job.client, job.context, job.timeout, _never)
     if asked.version == live.stable:
         found = f"{asked.version} is the stable version already"
-        return Preview(hands.plan(scene, live), [found], False, None)
+        return Preview(job.plan(scene, live), [found], False, None)
     images = opening.pair_of(asked, live, job.file, job.digests)
     weight = live.canary.weight if live.canary else 0
     progress = live.progress or Progress(documents.new_id(), (weight,))
     release = scenes.with_canary(live, asked.version, images, weight, progress)
-    objects = hands.plan(scene, release)
+    objects = job.plan(scene, release)
     rate = measured(job, live)
     forecast = steps_at(job.file.rollout, rate, weight)
     head = [f"rollout of {asked.version} beside {live.stable}, which it would replace"]
@@ -133,7 +131,3 @@ def _sum(seconds: Sequence[float]) -> float:
 
 def _dict(forecast: planning.Plan | None) -> dict[str, Any] | None:
     return None if forecast is None else forecast.as_dict()
-
-
-def _never() -> None:
-    raise AssertionError("a preview changes nothing")
