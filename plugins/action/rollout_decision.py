@@ -7,7 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import decide, scene
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
+    decide,
+    reports,
+    scene,
+)
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.steering import (
     COMMON,
@@ -37,5 +41,8 @@ class ActionModule(Steering):
             return self.planned(
                 decide.planned(job, scene.promoted if promote else scene.rolled_back)
             )
-        release, changed = decide.decide(job, wanted["decision"], self.tell)
-        return steered(job, release, changed, self.tell)
+        found = decide.decide(job, wanted["decision"], self.tell)
+        result = steered(job, found.release, found.changed, self.tell)
+        if found.document:
+            reports.keep(job.reports, found.document, self.tell)
+        return result

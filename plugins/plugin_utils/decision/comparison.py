@@ -244,10 +244,7 @@ class Comparison:
     @classmethod
     def from_dict(cls, block: Mapping[str, Any]) -> Comparison:
         if block.get("format") != FORMAT:
-            raise ValueError(
-                f"state of a rollout: got format {block.get('format')!r}; expected {FORMAT}; "
-                "continue the rollout with the version of Roost that wrote it"
-            )
+            raise ValueError(f"the evidence: got format {block.get('format')!r}; expected {FORMAT}")
         services = block["services"]
         found = cls(Settings(**block["settings"]), block["edges"], list(services))
         found.weight, found.seconds = block["weight"], block["seconds"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Canary, Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.planning import Plan
@@ -14,9 +15,8 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     endings,
+    faults,
     notify,
-    readings,
-    reports,
     walk,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import (
@@ -37,24 +37,33 @@ Tell = Callable[[str], None]
 PROMOTE, ROLL_BACK = "promote", "roll back"
 
 
+class Decided(NamedTuple):
+    # As it is then, and whether that is a change.
+    release: Release
+    changed: bool
+    # None if there was nothing to decide.
+    document: Document | None = None
+
+
 def planned(job: Job, become: Callable[[Release], Release]) -> Plan:
     """What it would change."""
     scene = job.look()
     return job.plan(scene, become(scene.release))
 
 
-def decide(job: Job, decision: str, tell: Tell) -> tuple[Release, bool]:
-    """End the canary, whoever steers it now; the release as it is then, and whether it changed."""
+def decide(job: Job, decision: str, tell: Tell) -> Decided:
+    """End the canary, whoever steers it now."""
     lock = job.lock()
     former = lock.seize()
     with Heartbeat(lock) as beat:
         if former:
             tell(f"took over from {former}, whose rollout stops")
+        faults.clear(job.client, job.name, job.namespace, tell)
         hands = job.hands(beat)
         scene = job.look()
         if scene.release.canary is None:
-            return scene.release, _tidy(job, hands, scene, tell)
-        stored = _stored(job, scene)
+            return Decided(scene.release, _tidy(job, hands, scene, tell))
+        stored = _stored(job, scene, tell)
         ending = endings.Ending(job, hands, tell)
         reason = f"decided by {job.who}"
         if decision == PROMOTE:
@@ -63,9 +72,7 @@ def decide(job: Job, decision: str, tell: Tell) -> tuple[Release, bool]:
             document = ending.roll_back(scene, stored, reason)
         with Notifier(job.file.notify, tell) as notifier:
             notifier.notify(notify.VERDICT, document)
-        for path in reports.write(job.reports, document):
-            tell(f"report: {path}")
-        return job.look().release, True
+        return Decided(job.look().release, True, document)
 
 
 def shift(job: Job, weight: int, tell: Tell) -> tuple[Release, bool]:
@@ -90,7 +97,7 @@ def tidy(job: Job, tell: Tell) -> tuple[Release, bool]:
         hands = job.hands(beat)
         scene = job.look()
         changed = _tidy(job, hands, scene, tell)
-        stored = job.store().read(job.client)
+        stored = job.store().read_if_usable(job.client, tell)
         if stored and _open(stored.document) and scene.release.canary is None:
             became = stored.document.canary.version == scene.release.stable
             outcome = documents.PROMOTED if became else documents.ROLLED_BACK
@@ -119,30 +126,18 @@ def _tidy(job: Job, hands: Hands, scene: Scene, tell: Tell) -> bool:
     return changed
 
 
-def _stored(job: Job, scene: Scene) -> Stored:
+def _stored(job: Job, scene: Scene, tell: Tell) -> Stored:
     """The state of the rollout that is ended; a new one for a canary that was never rolled out."""
     live = scene.release
     canary = live.canary
     if canary is None:
         raise ValueError("there is no canary")
-    stored = job.store().read(job.client)
+    stored = job.store().read_if_usable(job.client, tell)
     pair = Pair(canary.version, dict(live.versions[canary.version]))
     if stored and stored.document.canary == pair and _open(stored.document):
         return stored
-    now = stamp(utc())
-    document = Document(
-        id=live.progress.rollout if live.progress else documents.new_id(),
-        release=live.name,
-        namespace=live.namespace,
-        who=job.who,
-        began=now,
-        stable=Pair(live.stable, dict(live.versions[live.stable])),
-        canary=pair,
-        settings=job.file.rollout.as_block(),
-        sources=readings.SOURCES,
-        sticky=live.sticky,
-    )
-    return Stored(walk.stepped(document, canary.weight, now), None)
+    document = job.begun(live, pair)
+    return Stored(walk.stepped(document, canary.weight, document.began), None)
 
 
 def _open(document: Document) -> bool:

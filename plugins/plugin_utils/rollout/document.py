@@ -100,10 +100,7 @@ class Document:
     @classmethod
     def from_dict(cls, block: Mapping[str, Any]) -> Document:
         if block.get("format") != FORMAT:
-            raise ValueError(
-                f"state of a rollout: got format {block.get('format')!r}; expected {FORMAT}; "
-                "end that rollout with the version of Roost that began it"
-            )
+            raise ValueError(f"got format {block.get('format')!r}; expected {FORMAT}")
         known = {item.name for item in fields(cls)}
         values = {key: value for key, value in block.items() if key in known}
         values["stable"], values["canary"] = Pair(**block["stable"]), Pair(**block["canary"])

@@ -22,6 +22,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision.counts impo
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     engine,
+    faults,
     opening,
     readings,
 )
@@ -97,14 +98,15 @@ class Watch:
 
 
 def drill(job: Job, fault: Fault, tell: Callable[[str], None]) -> Drilled:
-    """Inject the fault into the canary while a rollout walks it. It is gone afterwards,
-    however that ends."""
+    """Inject the fault into the canary while a rollout walks it. It is gone afterwards, however
+    that ends; where it can't be removed, `faults.Left` says so."""
     live = job.look().release
     if live.canary is None or live.canary.weight == 0:
         raise Refusal(
             f"{live.name} has no canary that gets requests; expected one for the drill to break. "
             "Give it some by playbooks/rollout.yml or playbooks/shift.yml"
         )
+    faults.clear(job.client, job.name, job.namespace, tell)
     version = live.canary.version
     item = envoy_filters.fault(live, live.entry.name, version, fault)
     reader = readings.Reader(job.client, live, job.context, histogram_edges())
@@ -120,8 +122,7 @@ def drill(job: Job, fault: Fault, tell: Callable[[str], None]) -> Drilled:
             document = engine.run(job, opening.Asked(version, {}), tell, begun=inject)
             time.sleep(_AFTER)
     finally:
-        job.client.delete(item)
-        tell("the fault is gone")
+        faults.remove(job.client, item, tell)
     if document is None:
         raise Refusal(f"{version} became stable before the drill began")
     seconds = watch.last - watch.since if watch.last and watch.since else None

@@ -12,6 +12,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
     is_away,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.release import planning
+from ansible_collections.roost.cluster.plugins.module_utils.release.live import Unreadable
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Progress, Release
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     document as documents,
@@ -22,7 +24,6 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     notify,
     opening,
     preview,
-    readings,
     reports,
     walk,
 )
@@ -46,11 +47,27 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.judge import
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lost, utc
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.notify import Notifier
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import Asked
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.refusal import Refusal
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import Scene
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import (
+    BadState,
     Stored,
     thinned,
 )
+
+# What ends a walk where it stands; the text says what a person can do.
+_STOPPING = (
+    ApiError,
+    BadState,
+    Late,
+    Moved,
+    OtherEdges,
+    Refusal,
+    Unreadable,
+    planning.Rejected,
+)
+# How often in a row a change of weight may fail before a person has to see why.
+_MOST_TRIES = 10
 
 Tell = Callable[[str], None]
 
@@ -92,6 +109,8 @@ class Engine:
         self._scene: Scene
         self._document: Document
         self._judge: Judge
+        # Changes of weight that failed in a row, and the last one's reason.
+        self._failed, self._why = 0, ""
 
     def go(self, scene: Scene, canary: Pair) -> Document:
         self._scene = scene
@@ -99,8 +118,7 @@ class Engine:
         self._notifier.notify(notify.BEGUN, self._document)
         self._walk(begun, canary)
         self._notifier.notify(notify.VERDICT, self._document)
-        for path in reports.write(self._job.reports, self._document):
-            self._tell(f"report: {path}")
+        reports.keep(self._job.reports, self._document, self._tell)
         return self._document
 
     def _walk(self, begun: walk.Action | None, canary: Pair) -> None:
@@ -112,7 +130,7 @@ class Engine:
         except Lost as lost:
             # Who took over writes the state from here on.
             self._stopped(f"{lost}; this run stops", keep=False)
-        except (ApiError, Late, Moved, OtherEdges) as error:
+        except _STOPPING as error:
             self._stopped(str(error), keep=True)
 
     def _carry_out(self, action: walk.Keep | walk.Weigh) -> walk.Action:
@@ -121,6 +139,8 @@ class Engine:
         except (ApiError, Moved) as error:
             if not (is_away(error) or isinstance(error, Moved)):
                 raise
+            if isinstance(action, walk.Weigh):
+                self._failed, self._why = self._failed + 1, str(error)
             self._tell(f"{error}; this run goes on from what is live")
         return as_soon_as_it_answers(self._go_on, self._beat.pause)
 
@@ -131,6 +151,8 @@ class Engine:
             return walk.RollBack(walk.TAKEN_BACK)
         self._document = walk.resumed(self._document, self._job.who, live.weight)
         self._enter(live.weight)
+        if self._failed >= _MOST_TRIES:
+            return walk.Leave(f"{_MOST_TRIES} changes of weight failed in a row: {self._why}")
         return walk.opening(live.weight, self._settings.steps)
 
     def _look_around(self) -> Release:
@@ -142,7 +164,7 @@ class Engine:
         begun and not finished comes first."""
         live = self._scene.release
         stable = Pair(live.stable, dict(live.versions[live.stable]))
-        stored = self._store.read(self._job.client)
+        stored = self._earlier()
         earlier = stored.document if stored else None
         weight = live.canary.weight if live.canary else 0
         if stored and earlier and opening.goes_on(earlier, live, stable, canary):
@@ -159,25 +181,19 @@ class Engine:
                 f"which {earlier.who} began at {earlier.began}"
             )
             return None if live.canary else walk.RollBack(earlier.reason or walk.TAKEN_BACK)
-        known = live.progress if live.canary else None
         self._judge = Judge.new(self._job, live, canary.version)
-        self._document = Document(
-            id=known.rollout if known else documents.new_id(),
-            release=live.name,
-            namespace=live.namespace,
-            who=self._job.who,
-            began=stamp(utc()),
-            stable=stable,
-            canary=canary,
-            settings=self._settings.as_block(),
-            sources=readings.SOURCES,
-            sticky=live.sticky,
-        )
+        self._document = self._job.begun(live, canary)
         self._tell(
             f"rollout {self._document.id} of {canary.version} beside {stable.version}, "
             f"by {self._document.who}"
         )
         return None
+
+    def _earlier(self) -> Stored | None:
+        """What is written down. Without a canary nothing goes on that it could be needed for."""
+        if self._scene.release.canary is None:
+            return self._store.read_if_usable(self._job.client, self._tell)
+        return self._store.read(self._job.client)
 
     def _bring_up(self, canary: Pair) -> walk.Action:
         """The pair's pods run and every proxy knows them; its weight stays as it is, at first 0."""
@@ -207,6 +223,7 @@ class Engine:
         self._enter(weight)
         self._scene = self._hands.weigh(self._scene, release)
         self._hands.drawn(release)
+        self._failed = 0
         self._tell(f"{self._document.canary.version} gets {weight}%")
         self._notifier.notify(notify.STEP, self._document)
         return walk.Keep()
@@ -261,7 +278,7 @@ class Engine:
         if keep:
             try:
                 self._save()
-            except (ApiError, Lost) as error:
+            except (ApiError, BadState, Lost) as error:
                 self._tell(f"the state could not be written: {error}")
 
     def _with(self, weight: int) -> Release:

@@ -16,7 +16,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     Refused,
     is_away,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, object_key
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
     expect,
     names,
@@ -33,6 +33,8 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import
 _PAUSE = 0.3
 # Between two tries to reach a server that is away.
 _PAUSE_AWAY = 1.0
+# Five minutes in all. Where nothing at all can be written, the lock is lost long before.
+_TRIES_AWAY = 300
 
 _Given = TypeVar("_Given")
 
@@ -60,13 +62,23 @@ class Hands:
         return scenes.look(self.client, name, namespace, self.context)
 
     def bring(self, scene: Scene, release: Release) -> list[str]:
-        """Go through every stage that is left to do; what is worth telling."""
+        """Go through every stage that is left to do; what is worth telling.
+
+        The gateway's route, in which people move the weight, is refused where anybody changed it
+        since the scene was looked at. The other objects are not: the resourceVersion of most of
+        them moves with each pod's state, and a server-side apply writes no more than the fields
+        that are Roost's own.
+        """
         plan = planning.towards(release, scene.inventory, scene.record, self.client, self.context)
         notes: list[str] = []
+        route = scene.route
         for step in plan.steps:
             for item in step.stage.objects:
                 self.allowed()
-                self._change(item, step.stage.state)
+                if object_key(item) == object_key(route) and step.stage.state != "absent":
+                    route = self._change(_unless_changed(item, route), step.stage.state)
+                else:
+                    self._change(item, step.stage.state)
             notes += self._wait(release, step.stage.wait)
         if not plan.steps:
             notes += self._wait(release, plan.steady)
@@ -90,8 +102,7 @@ class Hands:
             for item in objects.derive(release, self.context, scene.record)
             if item["kind"] == "VirtualService" and item["metadata"]["name"] == name
         )
-        read = scene.route["metadata"]["resourceVersion"]
-        return {**route, "metadata": {**route["metadata"], "resourceVersion": read}}
+        return _unless_changed(route, scene.route)
 
     def _change(self, item: Block, state: str) -> Block:
         try:
@@ -134,12 +145,21 @@ class Hands:
         return "\n".join([*lines, *(f"    {text}" for text in reasons)])
 
 
+def _unless_changed(item: Block, read: Block) -> Block:
+    """To be refused if it was changed since it was read."""
+    version = read["metadata"]["resourceVersion"]
+    return {**item, "metadata": {**item["metadata"], "resourceVersion": version}}
+
+
 def as_soon_as_it_answers(act: Callable[[], _Given], pause: Callable[[float], None]) -> _Given:
-    """Try it until the server is there; `pause` raises where that must end."""
-    while True:
+    """Try it until the server is there, at last for some minutes; `pause` raises where that must
+    end earlier."""
+    for _try in range(_TRIES_AWAY - 1):
         pause(_PAUSE_AWAY)
         try:
             return act()
         except ApiError as error:
             if not is_away(error):
                 raise
+    pause(_PAUSE_AWAY)
+    return act()

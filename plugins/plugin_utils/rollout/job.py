@@ -16,11 +16,21 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import plann
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
+    document as documents,
+)
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
+    readings,
+)
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     scene as scenes,
+)
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import (
+    Document,
+    Pair,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import Hands
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.heartbeat import Heartbeat
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lock
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lock, utc
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.scene import Scene
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import Store
 
@@ -64,6 +74,22 @@ class Job:
     def hands(self, beat: Heartbeat) -> Hands:
         """What changes the cluster while the lock is held."""
         return Hands(self.client, self.context, self.timeout, beat.certain, beat.pause)
+
+    def begun(self, live: Release, canary: Pair) -> Document:
+        """A rollout that begins now. The cookies of a canary that is live already are its own."""
+        known = live.progress if live.canary else None
+        return Document(
+            id=known.rollout if known else documents.new_id(),
+            release=live.name,
+            namespace=live.namespace,
+            who=self.who,
+            began=documents.stamp(utc()),
+            stable=Pair(live.stable, dict(live.versions[live.stable])),
+            canary=canary,
+            settings=self.file.rollout.as_block(),
+            sources=readings.SOURCES,
+            sticky=live.sticky,
+        )
 
     def lock(self) -> Lock:
         return Lock(self.client, self.name, self.namespace, self.who, self.session)

@@ -83,13 +83,16 @@ class Judge:
         waited: bool,
     ) -> Judge:
         """Evidence goes on growing from where it was left, unless it was gathered for other
-        margins. After a wait that was too long another one begins."""
+        margins. After a wait that was too long another one begins. Raises BadState."""
         judge = cls.new(job, release, canary)
         settings = job.file.rollout.as_block()
-        if state and all(state["settings"][key] == settings[key] for key in _BOUND):
-            judge._comparison = Comparison.from_dict({**state, "settings": settings})
-            if waited:
-                judge._comparison.begin_step(state["weight"])
+        try:
+            if state and all(state["settings"][key] == settings[key] for key in _BOUND):
+                judge._comparison = Comparison.from_dict({**state, "settings": settings})
+                if waited:
+                    judge._comparison.begin_step(state["weight"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise job.store().bad(error) from error
         return judge
 
     def enter(self, weight: int) -> None:

@@ -5,10 +5,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from ansible_collections.roost.cluster.plugins.plugin_utils.report import render
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import Document
+
+
+class Unwritten(Exception):
+    """What was decided is done, and only its report is missing."""
+
+
+def keep(folder: Path | None, document: Document, tell: Callable[[str], None]) -> None:
+    """Write the report and say where it is."""
+    try:
+        for path in write(folder, document):
+            tell(f"report: {path}")
+    except OSError as error:
+        # All else is over, so that nothing comes of this but the message.
+        raise Unwritten(
+            f"rollout {document.id} of {document.canary.version} ended {document.outcome} "
+            f"({document.reason}), and only its report is missing: {error}; expected {folder} to "
+            "be a folder that can be written to. What was decided is on the cluster too: "
+            "playbooks/status.yml shows it"
+        ) from error
 
 
 def write(folder: Path | None, document: Document) -> list[str]:

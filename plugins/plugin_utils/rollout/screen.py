@@ -101,7 +101,7 @@ def _pairs(found: Status) -> Iterator[str]:
 def _rollout(found: Status) -> Iterator[str]:
     document = found.rollout
     if document is None:
-        yield "no rollout yet"
+        yield found.problem or "no rollout yet"
         return
     yield (
         f"rollout {document.id} of {document.canary.version} beside {document.stable.version}, by "

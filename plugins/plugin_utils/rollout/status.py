@@ -41,6 +41,8 @@ class Status:
     silent: Sequence[str] = ()
     rollout: Document | None = None
     holder: Holder | None = None
+    # Why the state of the rollout can't be shown.
+    problem: str = ""
     edges: Sequence[float] = field(default_factory=histogram_edges)
 
     def tally(self, service: str, version: str) -> Tally:
@@ -55,7 +57,8 @@ def status(job: Job, window: float, now: datetime | None = None) -> Status:
     before = reader.take()
     time.sleep(window)  # what is counted is what happens in this time
     after = reader.take()
-    stored = job.store().read(client)
+    problems: list[str] = []
+    stored = job.store().read_if_usable(client, problems.append)
     return Status(
         release,
         after.at - before.at,
@@ -64,6 +67,7 @@ def status(job: Job, window: float, now: datetime | None = None) -> Status:
         after.silent,
         stored.document if stored else None,
         _holder(client, job, now or utc()),
+        problems[0] if problems else "",
     )
 
 

@@ -30,11 +30,14 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.resolving im
     read_lock,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import lines
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.faults import Left
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import Late, Moved
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.histograms import OtherEdges
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Held, Lost
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.refusal import Refusal
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.reports import Unwritten
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import BadState
 
 COMMON: dict[str, Any] = {
     "release": {"type": "dict", "required": True},
@@ -48,14 +51,17 @@ COMMON: dict[str, Any] = {
 # What a person can do something about; anything else is a defect and keeps its traceback.
 _TOLD = (
     ApiError,
+    BadState,
     Held,
     Late,
+    Left,
     Lost,
     Moved,
     OtherEdges,
     Refusal,
     Unreadable,
     Unusable,
+    Unwritten,
     planning.Rejected,
 )
 

@@ -229,10 +229,13 @@ class World:
     def list(
         self, kind: str, namespace: str | None = None, selector: str = "", fields: str = ""
     ) -> list[Block]:
-        wanted = dict(part.split("=") for part in selector.split(",") if part)
+        parts = [part.partition("=") for part in selector.split(",") if part]
+        wanted = {key: value for key, equals, value in parts if equals}
+        there = {key for key, _equals, _value in parts}
 
         def asked(place: str | None, labels: dict[str, str]) -> bool:
-            return namespace in (None, place) and wanted.items() <= labels.items()
+            fits = wanted.items() <= labels.items() and there <= labels.keys()
+            return namespace in (None, place) and fits
 
         if kind == "Pod":
             pods = self.pods.values()

@@ -43,7 +43,7 @@ def held_by_somebody(found: Site) -> Desk:
 )
 def test_a_decision_ends_the_canary(decision: str, stable: str, outcome: str, found: Site) -> None:
     told: list[str] = []
-    release, changed = decide.decide(desk(found), decision, told.append)
+    release, changed, _document = decide.decide(desk(found), decision, told.append)
     assert (release.stable, release.canary, changed) == (stable, None, True)
     assert found.violations == []
     stored = Store("digits", "digits").read(found)
@@ -53,14 +53,14 @@ def test_a_decision_ends_the_canary(decision: str, stable: str, outcome: str, fo
     )
     assert lease.held_by(found.get(lease.lease("digits", "digits"))) is None
     # Once more: there is nothing left to decide.
-    assert decide.decide(desk(found), decision, told.append) == (found.live(), False)
+    assert decide.decide(desk(found), decision, told.append) == (found.live(), False, None)
 
 
 def test_a_decision_takes_over_from_a_rollout_that_runs(found: Site) -> None:
     held_by_somebody(found)
     told: list[str] = []
-    release, _changed = decide.decide(desk(found), decide.ROLL_BACK, told.append)
-    assert release.canary is None
+    decided = decide.decide(desk(found), decide.ROLL_BACK, told.append)
+    assert decided.release.canary is None
     assert told[0].startswith("took over from ann@desk since ")
 
 

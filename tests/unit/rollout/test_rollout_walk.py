@@ -199,6 +199,6 @@ def test_looks_of_a_long_rollout_are_thinned_until_there_is_room() -> None:
 
 def test_a_state_that_is_too_large_is_never_written() -> None:
     server = Server()
-    with pytest.raises(ValueError, match="expected at most 262144"):
+    with pytest.raises(store.BadState, match="expected at most 262144"):
         store.Store("digits", "digits").write(server, store.Stored(with_looks(5000), None))
     assert server.objects == {}
