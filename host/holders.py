@@ -36,15 +36,20 @@ def signs_of_life(paths: Paths) -> list[str]:
 
 def other_checkout(paths: Paths) -> list[str]:
     """Refuses a name under which another checkout of this repository has a cluster."""
+    label = f"{docker_cli.CLUSTER_LABEL}={paths.cluster}"
     with contextlib.suppress(docker_cli.DockerAbsent):
-        for container in docker_cli.containers(f"{docker_cli.CLUSTER_LABEL}={paths.cluster}"):
-            checkout = docker_cli.labels_of(container).get(docker_cli.CHECKOUT_LABEL, "")
-            if checkout and checkout != str(paths.root):
-                return [
-                    f"ROOST_CLUSTER: the name {paths.cluster} is taken by the checkout {checkout} "
-                    f"(container {docker_cli.name_of(container)}). Choose another name, or run "
-                    "`make down` there"
-                ]
+        # A cluster that is being made has its network first.
+        for item in (*docker_cli.containers(label), *docker_cli.networks(label)):
+            checkout = docker_cli.labels_of(item).get(docker_cli.CHECKOUT_LABEL, "")
+            if checkout in ("", str(paths.root)):
+                continue
+            kind = "container" if "Config" in item else "network"
+            there = "there" if Path(checkout).is_dir() else "here, for that folder is gone"
+            return [
+                f"ROOST_CLUSTER: the name {paths.cluster} is taken by the checkout {checkout} "
+                f"({kind} {docker_cli.name_of(item)}). Choose another name, or run `make down` "
+                f"{there}"
+            ]
     return []
 
 
@@ -56,9 +61,17 @@ def conflicts(settings: Settings) -> list[str]:
         networks = []
     return [
         *_subnet_conflicts(settings, networks, _routes()),
-        *_reserved_ports(settings, networks),
-        *_open_ports(settings),
+        *_port_conflicts(settings, networks),
     ]
+
+
+def _cluster_of(network: docker_cli.Object) -> str:
+    """Which cluster a network is of and where that was made; empty for one that isn't ours."""
+    labels = docker_cli.labels_of(network)
+    if docker_cli.CLUSTER_LABEL not in labels:
+        return ""
+    checkout = labels.get(docker_cli.CHECKOUT_LABEL, "an unknown checkout")
+    return f"the cluster {labels[docker_cli.CLUSTER_LABEL]} of {checkout}"
 
 
 def _subnet_conflicts(
@@ -75,9 +88,10 @@ def _subnet_conflicts(
         for config in network["IPAM"]["Config"] or []:
             subnet = ipaddress.ip_network(config["Subnet"])
             if subnet.version == 4 and wanted.overlaps(subnet):
+                holder = _cluster_of(network) or f"the Docker network {name}"
                 reasons.append(
-                    f"ROOST_SUBNET: {settings.subnet} is taken by the Docker network {name} "
-                    f"({subnet}); choose another"
+                    f"ROOST_SUBNET: {settings.subnet} is taken by {holder} ({subnet}); choose "
+                    "another"
                 )
     # VirtualBox and libvirt keep their host-only network when the machines are gone.
     kept = () if settings.provider == "docker" else ("vboxnet", "virbr")
@@ -92,30 +106,29 @@ def _subnet_conflicts(
     return reasons
 
 
-def _reserved_ports(settings: Settings, networks: list[docker_cli.Object]) -> list[str]:
-    """Ports of other clusters, which are free for the moment if the cluster is halted."""
+def _port_conflicts(settings: Settings, networks: list[docker_cli.Object]) -> list[str]:
     reasons = []
-    for network in networks:
-        labels = docker_cli.labels_of(network)
-        holder = labels.get(docker_cli.CLUSTER_LABEL)
-        if holder is None or holder == settings.cluster:
-            continue
-        taken = {labels.get(label) for label in PORT_LABELS.values()}
-        reasons += [
-            f"{VARIABLES[key]}: {getattr(settings, key)} is taken by the cluster {holder}; "
-            "choose another"
-            for key in PORT_LABELS
-            if str(getattr(settings, key)) in taken
-        ]
+    for key in PORT_LABELS:
+        port = getattr(settings, key)
+        holder = _reserved_for(port, settings, networks)
+        if not holder and _is_taken(port):
+            holder = _listener(port)
+        if holder:
+            reasons.append(
+                f"{VARIABLES[key]}: 127.0.0.1:{port} is taken by {holder}; choose another"
+            )
     return reasons
 
 
-def _open_ports(settings: Settings) -> list[str]:
-    return [
-        f"{VARIABLES[key]}: 127.0.0.1:{port} is taken by {_listener(port)}; choose another"
-        for key, port in (("http_port", settings.http_port), ("https_port", settings.https_port))
-        if _is_taken(port)
-    ]
+def _reserved_for(port: int, settings: Settings, networks: list[docker_cli.Object]) -> str:
+    """Whose port it is, free for the moment if that cluster is halted."""
+    for network in networks:
+        labels = docker_cli.labels_of(network)
+        if labels.get(docker_cli.CLUSTER_LABEL, settings.cluster) == settings.cluster:
+            continue
+        if str(port) in {labels.get(label) for label in PORT_LABELS.values()}:
+            return _cluster_of(network)
+    return ""
 
 
 def _is_taken(port: int) -> bool:

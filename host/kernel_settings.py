@@ -27,14 +27,16 @@ _LABEL = "roost.host."
 PROC = Path("/proc/sys")
 
 
-def labels(networks: Iterable[docker_cli.Object]) -> dict[str, str]:
+def labels() -> dict[str, str]:
     """The labels of a new cluster's network. Where there is a cluster already its own are taken
     over, for what is set now may be a kubelet's doing."""
-    for network in networks:
-        found = _recorded(network)
-        if found:
-            return {_LABEL + name: value for name, value in found.items()}
-    return {_LABEL + name: _read(name) for name in RECORDED}
+    # Read before others are looked for: one that is made after that look hasn't changed these yet.
+    values = {name: _read(name) for name in RECORDED}
+    for network in docker_cli.networks(CLUSTER_LABEL):
+        if found := _recorded(network):
+            values = found
+            break
+    return {_LABEL + name: value for name, value in values.items()}
 
 
 def allow_nodes() -> None:

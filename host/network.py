@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host import docker_cli, kernel_settings
+from host import docker_cli, holders, kernel_settings
 from host.cluster_settings import Settings
 from host.docker_cli import CHECKOUT_LABEL, CLUSTER_LABEL, docker
-from host.holders import PORT_LABELS
 
 
 class NetworkError(Exception):
@@ -21,17 +20,24 @@ def up(settings: Settings, checkout: Path) -> bool:
     """Have the nodes' network; says whether it had to be made."""
     present = docker_cli.network(settings.network)
     if present:
-        _check(present, settings)
-        kernel_settings.allow_nodes()
-        return False
-    # Before the limit is raised, which is put back too.
-    recorded = kernel_settings.labels(docker_cli.networks(CLUSTER_LABEL))
+        _check(present, settings, checkout)
+    else:
+        _make(settings, checkout)
+    # Only now, when it is recorded how the host was before.
     kernel_settings.allow_nodes()
+    return not present
+
+
+def _make(settings: Settings, checkout: Path) -> None:
+    # Filling a bundle takes its time, and somebody may have come since the settings were looked at.
+    reasons = holders.conflicts(settings)
+    if reasons:
+        raise NetworkError("; ".join(reasons))
     labels = {
         CLUSTER_LABEL: settings.cluster,
         CHECKOUT_LABEL: str(checkout),
-        **{label: str(getattr(settings, key)) for key, label in PORT_LABELS.items()},
-        **recorded,
+        **{label: str(getattr(settings, key)) for key, label in holders.PORT_LABELS.items()},
+        **kernel_settings.labels(),
     }
     gateway = settings.subnet.replace(".0/24", ".1")
     docker(
@@ -43,14 +49,20 @@ def up(settings: Settings, checkout: Path) -> bool:
         *(f"--label={key}={value}" for key, value in labels.items()),
         settings.network,
     )
-    return True
 
 
-def _check(present: docker_cli.Object, settings: Settings) -> None:
-    if docker_cli.labels_of(present).get(CLUSTER_LABEL) != settings.cluster:
+def _check(present: docker_cli.Object, settings: Settings, checkout: Path) -> None:
+    labels = docker_cli.labels_of(present)
+    if labels.get(CLUSTER_LABEL) != settings.cluster:
         raise NetworkError(
             f"the Docker network {settings.network} is not ours (it has no label "
             f"{CLUSTER_LABEL}={settings.cluster}); remove it or choose another ROOST_CLUSTER"
+        )
+    other = labels.get(CHECKOUT_LABEL, str(checkout))
+    if other != str(checkout):
+        raise NetworkError(
+            f"the Docker network {settings.network} is of the checkout {other}; choose another "
+            "ROOST_CLUSTER, or run `make down` there"
         )
     subnets = [config.get("Subnet") for config in present["IPAM"]["Config"] or []]
     if subnets != [settings.subnet]:

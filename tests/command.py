@@ -41,16 +41,17 @@ class Ran:
         }
 
 
-def run(*command: str, **environment: str) -> Ran:
-    """Run a command in the checkout and print what it says, which pytest shows on a failure."""
+def run(*command: str, checkout: Path = REPOSITORY, **environment: str) -> Ran:
+    """Run a command in a checkout and print what it says, which pytest shows on a failure."""
     process = subprocess.run(
         command,
-        cwd=REPOSITORY,
+        cwd=checkout,
         # Colours would be in the words that are looked for; Molecule asks for them.
         env={
             **os.environ,
             "ANSIBLE_FORCE_COLOR": "false",
             "ANSIBLE_NOCOLOR": "true",
+            "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
             **environment,
         },
         stdin=subprocess.DEVNULL,

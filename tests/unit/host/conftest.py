@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from host import docker_cli
+from host import docker_cli, holders
 from host.cluster_settings import Paths
 from tests.unit.host.helpers import FakeDocker
 
@@ -22,7 +22,10 @@ HOST = {
 
 @pytest.fixture
 def fake_docker(monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
+    """On a machine on which nobody listens, and without a network of its own."""
     fake = FakeDocker()
+    monkeypatch.setattr(holders, "_routes", lambda: [])
+    monkeypatch.setattr(holders, "_is_taken", lambda port: False)
     for kind in fake.items:
         monkeypatch.setattr(
             docker_cli, f"{kind}s", lambda *labels, kind=kind: fake.find(kind, *labels)

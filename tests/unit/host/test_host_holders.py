@@ -63,9 +63,28 @@ def test_ones_own_cluster_is_no_other_checkouts(paths: Paths, fake_docker: FakeD
     assert holders.other_checkout(paths) == []
 
 
+@pytest.mark.parametrize("kind", ["container", "network"])
+def test_another_checkouts_name_is_told_with_what_to_do(
+    paths: Paths, tmp_path: Path, fake_docker: FakeDocker, kind: str
+) -> None:
+    other = tmp_path / "other"
+    labels = {"roost_cluster": "lab", "roost_checkout": str(other)}
+    fake_docker.items[kind] = [
+        network("roost-lab", "10.7.0.0/24", **labels)
+        if kind == "network"
+        else container("roost-lab", **labels)
+    ]
+    [reason] = holders.other_checkout(paths)
+    assert f"the name lab is taken by the checkout {other} ({kind} roost-lab)" in reason
+    assert reason.endswith("run `make down` here, for that folder is gone")
+    other.mkdir()
+    assert holders.other_checkout(paths)[0].endswith("run `make down` there")
+
+
 @pytest.mark.parametrize(
     ("subnet", "words"),
     [
+        ("10.7.0.0/24", ["by the cluster other of /home/ops/roost", "10.7.0.0/16"]),
         ("172.17.3.0/24", ["Docker network bridge", "172.17.0.0/16"]),
         ("192.168.56.0/24", ["route", "192.168.56.0/24", "eth0"]),
     ],
@@ -75,8 +94,11 @@ def test_a_taken_network_is_told_with_its_holder(
 ) -> None:
     table = tmp_path / "route"
     table.write_text(ROUTES)
+    other = network(
+        "roost-other", "10.7.0.0/16", roost_cluster="other", roost_checkout="/home/ops/roost"
+    )
     reasons = holders._subnet_conflicts(
-        Settings("lab", subnet=subnet), [BRIDGE], holders._routes(table)
+        Settings("lab", subnet=subnet), [BRIDGE, other], holders._routes(table)
     )
     assert len(reasons) == 1
     assert all(word in reasons[0] for word in ["ROOST_SUBNET", subnet, *words])
@@ -101,13 +123,16 @@ def test_routes_are_read_from_the_kernels_table(tmp_path: Path) -> None:
     assert holders._routes(tmp_path / "absent") == []
 
 
-def test_a_halted_cluster_keeps_its_ports() -> None:
+def test_a_halted_cluster_keeps_its_ports(fake_docker: FakeDocker) -> None:
     other = network("roost-other", "10.7.0.0/24", roost_cluster="other")
     other["Labels"].update({"roost.http_port": "9080", "roost.https_port": "9443"})
-    assert holders._reserved_ports(Settings("lab"), [BRIDGE, other]) == []
-    reasons = holders._reserved_ports(Settings("lab", http_port=9443), [BRIDGE, other])
-    assert reasons == ["ROOST_HTTP_PORT: 9443 is taken by the cluster other; choose another"]
-    assert holders._reserved_ports(Settings("other", http_port=9080), [other]) == []
+    other["Labels"]["roost.checkout"] = "/home/ops/roost"
+    assert holders._port_conflicts(Settings("lab"), [BRIDGE, other]) == []
+    assert holders._port_conflicts(Settings("lab", http_port=9443), [BRIDGE, other]) == [
+        "ROOST_HTTP_PORT: 127.0.0.1:9443 is taken by the cluster other of /home/ops/roost; choose "
+        "another"
+    ]
+    assert holders._port_conflicts(Settings("other", http_port=9080), [other]) == []
 
 
 def test_an_open_port_is_told_with_its_process() -> None:
@@ -115,11 +140,11 @@ def test_an_open_port_is_told_with_its_process() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        reasons = holders._open_ports(Settings("lab", http_port=port, https_port=port))
+        reasons = holders._port_conflicts(Settings("lab", http_port=port, https_port=port), [])
     assert len(reasons) == 2
     assert f"ROOST_HTTP_PORT: 127.0.0.1:{port} is taken by process {os.getpid()} (" in reasons[0]
     assert reasons[1].startswith("ROOST_HTTPS_PORT")
-    assert holders._open_ports(Settings("lab", http_port=port, https_port=port)) == []
+    assert holders._port_conflicts(Settings("lab", http_port=port, https_port=port), []) == []
 
 
 def test_listeners_are_found_in_the_kernels_tables(tmp_path: Path) -> None:
@@ -134,10 +159,6 @@ def test_listeners_are_found_in_the_kernels_tables(tmp_path: Path) -> None:
     assert holders._listening_inodes(8080, tmp_path) == {"11"}
 
 
-def test_without_docker_its_networks_are_no_reason(
-    fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_docker_its_networks_are_no_reason(fake_docker: FakeDocker) -> None:
     fake_docker.present = False
-    monkeypatch.setattr(holders, "_routes", lambda: [])
-    monkeypatch.setattr(holders, "_is_taken", lambda port: False)
     assert holders.conflicts(Settings("lab")) == []

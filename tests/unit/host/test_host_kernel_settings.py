@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from host import network
+from host import docker_cli, network
 from host.cluster_settings import Paths, Settings
+from host.docker_cli import DockerError
 from tests.unit.host.conftest import HOST
 from tests.unit.host.helpers import FakeDocker
 
@@ -107,3 +108,38 @@ def test_a_network_without_a_record_changes_nothing(
     sets(kernel, "kernel.panic", "10")
     remove(fake_docker, LAB)
     assert shown(kernel)["kernel.panic"] == "10"
+
+
+def test_a_network_that_can_not_be_made_leaves_the_host_as_it_was(
+    kernel: Path, paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: str) -> str:
+        raise DockerError("`docker network create …` failed: all is taken")
+
+    monkeypatch.setattr("host.network.docker", refuse)
+    with pytest.raises(DockerError):
+        network.up(LAB, paths.root)
+    assert shown(kernel) == HOST
+
+
+def test_of_two_that_begin_at_once_neither_records_what_the_other_has_set(
+    kernel: Path, paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second looks for others just before the first has its network."""
+    find = docker_cli.networks
+
+    def first_comes(*labels: str) -> list[docker_cli.Object]:
+        found = find(*labels)
+        monkeypatch.setattr(docker_cli, "networks", find)
+        if labels:
+            make(fake_docker, LAB, paths)
+        return found
+
+    monkeypatch.setattr(docker_cli, "networks", first_comes)
+    monkeypatch.setattr("host.holders.conflicts", lambda settings: [])
+    make(fake_docker, TWIN, paths)
+    made = [item["Name"] for item in fake_docker.items["network"]]
+    assert made == ["roost-lab", "roost-twin"]
+    remove(fake_docker, LAB)
+    remove(fake_docker, TWIN)
+    assert shown(kernel) == HOST

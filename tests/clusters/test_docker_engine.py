@@ -1,0 +1,93 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Docker Engine is stopped by whoever has started it, and by nobody else.
+
+A real engine, in namespaces of its own: it has the machine's /run, its own storage and network, and
+ends with the test. The one that runs here is never touched.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import command
+from tests.command import Ran
+
+APART = ("unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "--kill-child")
+BEFORE = """
+set -eu
+mkdir -p .roost
+for folder in /run /var/lib/docker .roost; do mount -t tmpfs none $folder; done
+by_hand() {
+  setsid dockerd >/run/by-hand.log 2>&1 &
+  for try in $(seq 100); do if runs; then return; fi; sleep 0.1; done
+  cat /run/by-hand.log; exit 9
+}
+runs() { docker version >/dev/null 2>&1; }
+must() { "$@" || { echo "expected: $*"; exit 9; }; }
+mustnt() { if "$@"; then echo "expected not: $*"; exit 9; fi; }
+"""
+
+
+def on_a_machine_of_its_own(script: str) -> Ran:
+    """Run a script where no Docker Engine runs yet."""
+    ran = command.run(*APART, "bash", "-c", BEFORE + script)
+    assert ran.code == 0
+    return ran
+
+
+def test_it_goes_with_the_last_container() -> None:
+    said = on_a_machine_of_its_own("""
+        host/docker_engine start
+        tar c --files-from=/dev/null | docker import - empty >/dev/null
+        docker create --name=halted empty true
+        host/docker_engine stop
+        must runs
+        docker rm halted
+        docker network create --label=roost.cluster=lab roost-lab
+        host/docker_engine stop
+        must runs
+        docker network rm roost-lab
+        host/docker_engine stop
+        mustnt runs
+    """).output
+    assert said.count("stopping it, for nothing is left in it") == 1
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "by_hand; host/docker_engine start",
+        """
+        host/docker_engine start
+        kill $(cat /run/docker.pid)
+        while [ -e /run/docker.pid ]; do sleep 0.1; done
+        by_hand
+        """,
+    ],
+    ids=["ran-before", "was-started-again-by-hand"],
+)
+def test_one_that_a_person_has_started_stays(script: str) -> None:
+    said = on_a_machine_of_its_own(f"{script}\nhost/docker_engine stop\nmust runs").output
+    assert "stopping" not in said
+
+
+def test_it_stays_while_another_make_up_is_at_work() -> None:
+    said = on_a_machine_of_its_own("""
+        host/docker_engine start
+        mkfifo /run/began /run/go-on
+        python3 -c '
+from host.up import engine_in_use
+with engine_in_use():
+    open("/run/began", "w").close()
+    open("/run/go-on").close()
+' &
+        cat /run/began
+        host/docker_engine stop
+        must runs
+        : >/run/go-on
+        wait $!
+        host/docker_engine stop
+        mustnt runs
+    """).output
+    assert said.count("it goes on, for another `make up` is at work") == 1
