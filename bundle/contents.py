@@ -124,6 +124,8 @@ def add_image(cache: Cache, reference: str, origin: str) -> dict[str, Any]:
                 )
             if entry["name"] == reference and entry["key"] != OWN:
                 raise BundleError(f"{reference}: belongs to the bundle itself; use another name")
+        # Once on its way, and once in the store.
+        cache.require_free(2 * images.size_of(origin), f"add {reference}")
         log = cache.log("image-" + "-".join(place).replace("/", "-"))
         if origin.startswith("docker://"):
             digest, size = images.pull_image(cache, reference, reference, log)

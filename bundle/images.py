@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from bundle.cache import Cache, Lock
 from bundle.components import Component, Source, architecture, files_below
@@ -133,21 +134,54 @@ def pull_image(
         command += ["--override-arch", architecture(), "copy", "--quiet", "--retry-times", "2"]
         image = Path(folder) / "image"
         watched = Watched(Path(folder), STALL_SECONDS, report)
-        try:
+        with _as_published(source):
             run([*command, f"docker://{source}", f"dir:{image}"], log=log, watched=watched)
-        except BundleError as error:
-            raise BundleError(
-                f"{source}: expected the image as it is published, and didn't get it: "
-                f"{_said_by_skopeo(str(error))}. Look whether it exists and its registry can be "
-                "reached, and run the same again"
-            ) from None
         return cache.store.add_folder(image, repository, tag)
+
+
+@contextlib.contextmanager
+def _as_published(reference: str) -> Iterator[None]:
+    """Say of which image it was that a registry didn't give."""
+    try:
+        yield
+    except BundleError as error:
+        raise BundleError(
+            f"{reference}: expected the image as it is published, and didn't get it: "
+            f"{_said_by_skopeo(str(error))}. Look whether it exists and its registry can be "
+            "reached, and run the same again"
+        ) from None
 
 
 def _said_by_skopeo(text: str) -> str:
     """The reason in its last message, without its log's form."""
     found = re.findall(r'level=fatal msg="((?:[^"\\]|\\.)*)"', text)
     return re.sub(r"\\(.)", r"\1", found[-1]) if found else text
+
+
+def size_of(origin: str) -> int:
+    """How many bytes an image has where skopeo reads it from, packed or not as it is there."""
+    transport, _, rest = origin.partition(":")
+    if transport == "docker-archive":
+        return Path(rest).stat().st_size
+    if transport == "docker-daemon":
+        return int(docker("image", "inspect", "--format", "{{.Size}}", rest))
+    reference = rest.removeprefix("//")
+    with _as_published(reference):
+        manifest = _published_manifest(reference)
+        here = {"os": "linux", "architecture": architecture()}
+        for each in manifest.get("manifests", []):
+            if here.items() <= each.get("platform", {}).items():
+                name = reference.rpartition(":")[0]
+                manifest = _published_manifest(f"{name}@{each['digest']}")
+                break
+    return sum(part["size"] for part in manifest.get("layers", []))
+
+
+def _published_manifest(reference: str) -> dict[str, Any]:
+    command = [need("skopeo"), "--insecure-policy", f"--command-timeout={STALL_SECONDS:g}s"]
+    answer = output([*command, "inspect", "--raw", f"docker://{reference}"])
+    manifest: dict[str, Any] = json.loads(answer)
+    return manifest
 
 
 def load_into_docker(cache: Cache, lock: Lock, name: str) -> str:

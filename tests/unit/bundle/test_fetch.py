@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -202,6 +205,35 @@ def test_an_own_image_is_pulled_as_its_registry_has_it(played: Site, cache: Cach
     assert cache.store.tagged("team/app", "v1") == digest
     moved = played.put_image("team/app", "v1", {"app": b"mine, later"})
     assert contents.add_image(cache, reference, f"docker://{reference}")["digest"] == moved
+
+
+@pytest.mark.parametrize("origin", ["registry", "archive"])
+def test_an_own_image_that_has_no_room_is_not_begun(
+    played: Site, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    content = os.urandom(50_000)
+    played.put_image("team/app", "v1", {"app": content})
+    reference = f"{played.address}/team/app:v1"
+    (tmp_path / "app.tar").write_bytes(content)
+    at = {"registry": f"docker://{reference}", "archive": f"docker-archive:{tmp_path}/app.tar"}
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=99_000))
+    with pytest.raises(
+        BundleError, match=rf"0\.0 GB free, expected .* to add {reference}: .* lack"
+    ):
+        contents.add_image(cache, reference, at[origin])
+    assert not [path for path, _ in played.requests if path.startswith("/v2/team/app/blobs")]
+    assert Lock(cache.lock_file).components == {}
+
+
+@pytest.mark.parametrize("kind", [MISSING, SILENT])
+def test_an_own_image_that_its_registry_does_not_give_is_named(
+    played: Site, cache: Cache, kind: str
+) -> None:
+    played.put_image("team/app", "v1", {"app": b"mine"})
+    played.fail("/v2/team/app/manifests/v1", kind)
+    reference = f"{played.address}/team/app:v1"
+    with pytest.raises(BundleError, match=f"{reference}: expected the image as it is published"):
+        contents.add_image(cache, reference, f"docker://{reference}")
 
 
 def test_the_other_back_end_needs_everything_anew(
