@@ -41,8 +41,13 @@ class Ran:
         }
 
 
-def run(*command: str, checkout: Path = REPOSITORY, **environment: str) -> Ran:
-    """Run a command in a checkout and print what it says, which pytest shows on a failure."""
+def run(*command: str, **environment: str) -> Ran:
+    """Run a command in the checkout and print what it says, which pytest shows on a failure."""
+    return run_in(REPOSITORY, *command, **environment)
+
+
+def run_in(checkout: Path, *command: str, **environment: str) -> Ran:
+    """The same in another checkout."""
     process = subprocess.run(
         command,
         cwd=checkout,
