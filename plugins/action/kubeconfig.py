@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 ARGUMENTS = {
@@ -39,11 +40,18 @@ class ActionModule(ActionBase):
             return {"failed": True, "msg": f"{arguments['src']}: {read.get('msg')}"}
         content = base64.b64decode(read["content"])
         dest = Path(arguments["dest"])
-        why = _difference(dest, content)
+        try:
+            why = _difference(dest, content)
+            if why and not self._task.check_mode:
+                _write(dest, content)
+        except OSError as error:
+            raise AnsibleActionFail(
+                f"{dest}: the kubeconfig can't be kept there: {error.filename}: {error.strerror}; "
+                "expected a file in a folder that you may write to; control_plane_kubeconfig is "
+                "its path. The control plane itself is as described."
+            ) from error
         if not why:
             return {"changed": False, "dest": str(dest), "changes": []}
-        if not self._task.check_mode:
-            _write(dest, content)
         return _changed(str(dest), why)
 
 
