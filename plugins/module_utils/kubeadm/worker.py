@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ class State:
     """What was seen: kubelet's credentials, what the API says of the node, kubelet itself.
 
     `answer` is registered, unknown (no such node, or credentials refused), or unreachable; `said`
-    is how that was told.
+    is how that was told, and `server` the API server's address by the credentials.
     """
 
     credentials: bool
@@ -49,6 +50,7 @@ class State:
     running: bool
     leftovers: bool = False
     said: str = ""
+    server: str = ""
     node: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -68,9 +70,10 @@ def decide(state: State) -> Plan:
         return Plan("join", "not part of a cluster")
     if state.answer == "unreachable":
         raise Silent(
-            "the API server doesn't answer this machine, which has joined before, so nothing was "
-            f"changed: found {state.said or 'no answer'}; expected its node. Look whether the "
-            "control plane runs, no firewall is between the two machines, and both clocks are right"
+            f"the API server at {state.server} doesn't answer this machine, which has joined "
+            f"before, so nothing was changed: found {state.said or 'no answer'}; expected its "
+            "node. Look whether the control plane runs, no firewall is between the two machines, "
+            "and both clocks are right"
         )
     if state.answer == "unknown":
         return Plan("reset", "it has joined before, and the cluster doesn't know it")
@@ -96,7 +99,15 @@ def look(node: str) -> State:
     running = run(["systemctl", "is-active", "--quiet", "kubelet.service"]).code == 0
     said = (asked.err.strip().splitlines() or [""])[-1]
     found = {} if asked.code else json.loads(asked.out)
-    return State(True, answer_of(asked.code, asked.err), running, said=said, node=found)
+    address = re.search(r"^\s*server:\s*(\S+)", Path(KUBELET_CONF).read_text(), re.MULTILINE)
+    return State(
+        credentials=True,
+        answer=answer_of(asked.code, asked.err),
+        running=running,
+        said=said,
+        server=address[1] if address else "no address",
+        node=found,
+    )
 
 
 def observe(state: State) -> dict[str, Any]:

@@ -100,8 +100,8 @@ def test_worker(seen: worker.State, action: str) -> None:
 
 
 def test_a_worker_whose_api_is_silent_is_left_alone() -> None:
-    with pytest.raises(KubeadmError, match="nothing was changed"):
-        worker.decide(worker.State(True, "unreachable", True))
+    with pytest.raises(KubeadmError, match="at https://api:6443 .* nothing was changed"):
+        worker.decide(worker.State(True, "unreachable", True, server="https://api:6443"))
 
 
 @pytest.mark.parametrize(
