@@ -71,9 +71,8 @@ def test_a_port_that_is_none_of_the_nodes(refused: Any) -> None:
 )
 def test_a_specification_that_istioctl_refuses(refused: Any, spec: Any, said: str) -> None:
     told = refused(istio_operator_spec=spec)
-    assert re.search(r"istioctl manifest generate --filename -` ended with 1: ", told)
+    assert "manifest generate --filename -` ended with 1; look at istio_operator_spec" in told
     assert said in told
-    assert "istio_operator_spec" in told
 
 
 def test_an_image_that_the_registry_lacks(
@@ -93,7 +92,7 @@ def test_an_image_that_the_registry_lacks(
 
 def test_an_istioctl_that_is_not_there(refused: Any) -> None:
     said = refused(istio_istioctl="/nowhere/istioctl")
-    assert "istio_istioctl: found nothing that can be run at /nowhere/istioctl, expected" in said
+    assert "istio_istioctl: found nothing that can be run at /nowhere/istioctl (No such" in said
     assert "`make bundle`" in said
 
 
