@@ -141,7 +141,7 @@ def _download(lock: Path, folder: Path, job: Job) -> None:
 def _debian(job: Job) -> None:
     """A root file system, from the mirrors that this machine itself uses."""
     spec = job.source.spec
-    mirrors = _mirrors(spec["suite"])
+    listed = mirrors(spec["suite"])
     command = [need("mmdebstrap"), "--variant=minbase", "--mode=root", "--quiet"]
     command += [f"--include={','.join(spec['packages'])}", f"--architectures={architecture()}"]
     for path in ("doc", "man", "locale", "info", "lintian", "bug"):
@@ -151,11 +151,11 @@ def _debian(job: Job) -> None:
     useless = ("var/cache/*", "var/log/*", "etc/machine-id", "etc/ssh/ssh_host_*")
     command.append("--customize-hook=rm -rf " + " ".join(f'"$1"/{path}' for path in useless))
     job.report(f"{len(spec['packages'])} packages and what they need")
-    command += [spec["suite"], str(job.folder / "root.tar"), *mirrors]
+    command += [spec["suite"], str(job.folder / "root.tar"), *listed]
     run(command, log=job.log, on_line=job.report)
 
 
-def _mirrors(suite: str) -> list[str]:
+def mirrors(suite: str) -> list[str]:
     """Lines for sources.list: this machine's own, where it runs the same suite."""
     listed = output(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"])
     wanted = {suite, f"{suite}-updates", f"{suite}-security"}

@@ -76,7 +76,7 @@ def up(paths: Paths, settings: Settings, names: list[str]) -> list[str]:
         for machine in made:
             forget(paths, machine.name, machine.address)
         containers.start(
-            paths, settings, _image(paths.root, NODE_COMPONENT) if made else "", made, stopped
+            paths, settings, image(paths.root, NODE_COMPONENT) if made else "", made, stopped
         )
     return [f"made {machine.name}" for machine in made] + [
         f"started {machine.name}" for machine in stopped
@@ -89,10 +89,10 @@ def edge_up(settings: Settings, checkout: Path) -> bool:
         for node in nodes(settings.cluster)
         if (address := docker_cli.address_in(node, settings.network))
     ]
-    return edge.up(settings, addresses, _image(checkout, PROXY_COMPONENT), checkout)
+    return edge.up(settings, addresses, image(checkout, PROXY_COMPONENT), checkout)
 
 
-def _image(checkout: Path, component: str) -> str:
+def image(checkout: Path, component: str) -> str:
     """An image of the bundle, loaded into Docker."""
     python = checkout / ".venv" / "bin" / "python"
     command = [str(python), "-m", "bundle", "docker-load", component]

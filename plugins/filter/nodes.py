@@ -82,10 +82,11 @@ def machine_problems(
 ) -> list[str]:
     """Why machines can't be one cluster: what each of them lacks, and where they conflict.
 
-    Each host has what the module preflight found under `__preflight_machine`.
+    Each host has what the module preflight found under `__preflight_machine`; one on which it
+    could not run has problems only.
     """
     found = {name: hostvars[name]["__preflight_machine"] for name in hosts}
-    facts = {name: seen["facts"] for name, seen in found.items()}
+    facts = {name: seen["facts"] for name, seen in found.items() if "facts" in seen}
     return [
         *(
             f"{name}: {Problem(**problem)}"
@@ -120,6 +121,8 @@ def _clocks(facts: Mapping[str, Any], max_skew_seconds: float) -> Iterator[str]:
 
     How far each is ahead of the controller's is known within the time that its answer took.
     """
+    if not facts:
+        return
     slow = min(facts, key=lambda name: facts[name]["clock_ahead"]["most"])
     fast = max(facts, key=lambda name: facts[name]["clock_ahead"]["least"])
     apart = facts[fast]["clock_ahead"]["least"] - facts[slow]["clock_ahead"]["most"]

@@ -87,12 +87,21 @@ options:
     description: Kernel settings that are only checked. A value V(>=N) asks for at least N.
     type: dict
   swap:
-    description: Whether swap is turned off (now and in C(/etc/fstab)), refused or ignored.
+    description: Whether swap is turned off, refused or ignored. It is turned off for now, in
+      C(/etc/fstab), and by masking C(swap.target), for what the fstab doesn't name.
     type: str
     choices: ['off', 'fail', 'ignore']
   hosts_entries:
     description: Names and their addresses, for a marked block in C(/etc/hosts).
     type: dict
+  firewall:
+    description: Warns where a firewall is active (ufw, firewalld, or a chain of nftables or
+      iptables that drops what it isn't told to let in), with what it has to let in. Changes none.
+    type: dict
+    suboptions:
+      ports: {description: "Ports and protocols, as in V(6443/tcp).", type: list, elements: str,
+        required: true}
+      pod_cidr: {description: Network of the pods., type: str, required: true}
   services:
     description: Units of systemd. A service restarts if a path in O(services[].restart_on) or its
       unit file changes, or was changed after it was started.
@@ -145,6 +154,7 @@ EXAMPLES = r"""
     sysctls_check: {fs.inotify.max_user_instances: ">=1024"}
     swap: 'off'
     hosts_entries: {control: 192.168.56.100, worker-1: 192.168.56.101}
+    firewall: {ports: [10250/tcp, 8472/udp], pod_cidr: 10.244.0.0/16}
 """
 
 RETURN = r"""

@@ -10,7 +10,9 @@ version_added: "0.1.0"
 description:
   - Looks at a machine without changing it, and fails with every reason at once.
   - What has to be compared between machines (host names, machine ids, clocks) is returned.
-  - Runs as an action, which adds how far the machine's clock is ahead of the controller's.
+  - Runs as an action, which adds how far the machine's clock is ahead of the controller's. Where
+    Python is missing or too old on a machine, or its user can't become root, the action asks a
+    shell there, and returns those reasons with what else a shell can see.
 author: the Roost developers (!UNKNOWN)
 options:
   supported_systems:
@@ -51,11 +53,6 @@ options:
     suboptions:
       port: {description: The port., type: int, required: true}
       by: {description: Names of executables that may hold it., type: list, elements: str}
-  firewall_ports:
-    description: Ports that a warning about an active firewall names, such as V(8472/udp). O(ports)
-      if not given.
-    type: list
-    elements: str
   kernel_modules:
     description: Modules that have to be in the kernel, or there to be loaded.
     type: list
@@ -92,7 +89,6 @@ EXAMPLES = r"""
     ports:
       - {port: 6443, by: [kube-apiserver]}
       - {port: 10250, by: [kubelet]}
-    firewall_ports: [6443/tcp, 10250/tcp, 8472/udp]
   register: __preflight_machine
 """
 
@@ -101,7 +97,7 @@ facts:
   description: What was found. Container nodes of one machine share C(product_uuid), so machines are
     told apart by C(machine_id). C(clock_ahead) has the seconds by which the clock is ahead of the
     controller's, C(least) and C(most), because the answer took some time.
-  returned: always
+  returned: when the module could run on the machine
   type: dict
   sample: {hostname: worker-1, machine_id: 0b2c, time: 1700000000.5, default_interface: eth0,
     clock_ahead: {least: -0.1, most: 1.2},
@@ -113,7 +109,7 @@ problems:
   elements: dict
   sample: [{name: memory, found: 900 MiB, expected: 1700 MiB or more, fix: give it more memory}]
 warnings:
-  description: What need not stop anybody, such as an active firewall.
+  description: What need not stop anybody, such as a clock that nobody keeps right.
   returned: when there are any
   type: list
   elements: str
@@ -123,6 +119,7 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.roost.cluster.plugins.module_utils.node.checks import (
+    ARGUMENTS,
     problems,
     verdict,
     warnings,
@@ -134,44 +131,6 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
 from ansible_collections.roost.cluster.plugins.module_utils.node.machine import (
     look,
 )
-
-ARGUMENTS = {
-    "supported_systems": {
-        "type": "dict",
-        "default": {"debian": ["12", "13"], "ubuntu": ["22.04", "24.04"]},
-    },
-    "min_memory_mb": {"type": "int", "default": 1700},
-    "min_cpus": {"type": "int", "default": 1},
-    "disk": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "path": {"type": "path", "required": True},
-            "min_mb": {"type": "int", "required": True},
-        },
-    },
-    "node_ip": {"type": "str"},
-    "subnet": {"type": "str"},
-    "pod_cidr": {"type": "str"},
-    "service_cidr": {"type": "str"},
-    "ports": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "port": {"type": "int", "required": True},
-            "by": {"type": "list", "elements": "str"},
-        },
-    },
-    "firewall_ports": {"type": "list", "elements": "str"},
-    "kernel_modules": {
-        "type": "list",
-        "elements": "str",
-        "default": ["overlay", "br_netfilter"],
-    },
-    "swap": {"type": "str", "choices": ["off", "fail", "ignore"], "default": "off"},
-    "min_inotify_instances": {"type": "int", "default": 0},
-    "report_only": {"type": "bool", "default": False},
-}
 
 
 def main() -> None:
@@ -187,7 +146,7 @@ def main() -> None:
         found = problems(machine, wishes)
     except StateError as error:
         module.fail_json(msg=str(error))
-    for warning in warnings(machine, wishes):
+    for warning in warnings(machine):
         module.warn(warning)
     answer = {
         "changed": False,

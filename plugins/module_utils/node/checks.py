@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.roost.cluster.plugins.module_utils.node import (
     checks_kernel,
     checks_network,
@@ -37,27 +39,59 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+# The parameters of the module preflight, as its documentation describes them.
+ARGUMENTS: dict[str, Any] = {
+    "supported_systems": {
+        "type": "dict",
+        "default": {"debian": ["12", "13"], "ubuntu": ["22.04", "24.04"]},
+    },
+    "min_memory_mb": {"type": "int", "default": 1700},
+    "min_cpus": {"type": "int", "default": 1},
+    "disk": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "path": {"type": "path", "required": True},
+            "min_mb": {"type": "int", "required": True},
+        },
+    },
+    "node_ip": {"type": "str"},
+    "subnet": {"type": "str"},
+    "pod_cidr": {"type": "str"},
+    "service_cidr": {"type": "str"},
+    "ports": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "port": {"type": "int", "required": True},
+            "by": {"type": "list", "elements": "str"},
+        },
+    },
+    "kernel_modules": {
+        "type": "list",
+        "elements": "str",
+        "default": ["overlay", "br_netfilter"],
+    },
+    "swap": {"type": "str", "choices": ["off", "fail", "ignore"], "default": "off"},
+    "min_inotify_instances": {"type": "int", "default": 0},
+    "report_only": {"type": "bool", "default": False},
+}
+
+
 def problems(machine: Machine, wishes: Wishes) -> list[Problem]:
     """All reasons at once why this machine can't be a node."""
     return [problem for check in CHECKS for problem in check(machine, wishes)]
 
 
-def warnings(machine: Machine, wishes: Wishes) -> list[str]:
+def warnings(machine: Machine) -> list[str]:
     """What need not stop anybody, but explains trouble that comes later."""
     told = []
-    if machine.firewalls:
-        needed = wishes.get("firewall_ports") or [
-            f"{port['port']}/tcp" for port in wishes.get("ports") or []
-        ]
-        told.append(
-            f"a firewall is active ({', '.join(machine.firewalls)}): between the nodes it "
-            f"has to let through {', '.join(needed) or 'the ports of Kubernetes'}"
-        )
     if machine.time_synchronized is False:
         told.append("the clock is not synchronised: install and enable systemd-timesyncd or chrony")
     if not machine.hostname_addresses:
-        told.append(f"the host name {machine.hostname} has no address: add it to /etc/hosts")
-    return told
+        told.append("the host name has no address: add it to /etc/hosts")
+    # Ansible shows two equal warnings once.
+    return [f"{machine.hostname}: {warning}" for warning in told]
 
 
 def verdict(hostname: str, found: list[Problem]) -> str:

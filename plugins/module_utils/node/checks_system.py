@@ -40,9 +40,9 @@ def python(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
     if machine.python < OLDEST_PYTHON:
         yield Problem(
             "Python",
-            ".".join(map(str, machine.python)),
+            ".".join(map(str, machine.python)) if any(machine.python) else "none",
             f"{'.'.join(map(str, OLDEST_PYTHON))} or newer",
-            "install it and set ansible_python_interpreter",
+            "install it, and set ansible_python_interpreter where it isn't /usr/bin/python3",
         )
 
 

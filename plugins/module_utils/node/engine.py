@@ -18,6 +18,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
 )
 from ansible_collections.roost.cluster.plugins.module_utils.node.directories import directory_steps
 from ansible_collections.roost.cluster.plugins.module_utils.node.files import file_steps
+from ansible_collections.roost.cluster.plugins.module_utils.node.firewall import firewall_steps
 from ansible_collections.roost.cluster.plugins.module_utils.node.hosts import hosts_steps
 from ansible_collections.roost.cluster.plugins.module_utils.node.kernel_modules import module_steps
 from ansible_collections.roost.cluster.plugins.module_utils.node.links import link_steps
@@ -44,6 +45,7 @@ KINDS: tuple[tuple[str, Planner], ...] = (
     ("sysctls", sysctl_steps),
     ("swap", swap_steps),
     ("hosts_entries", hosts_steps),
+    ("firewall", firewall_steps),
     ("services", stop_steps),
     ("absent", absent_steps),
     ("directories", directory_steps),

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.node.core import Node
+from ansible_collections.roost.cluster.plugins.module_utils.node.core import Node, Step, Wanted
 
 # kube-proxy and kubelet add rules of their own, which are no firewall.
 _OURS = ("KUBE-", "CNI-", "FLANNEL")
+
+
+def firewall_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
+    """No steps: what a firewall lets in is its owner's to say. A note tells what it has to."""
+    found, needed = active_firewalls(node), wanted["firewall"]
+    if found:
+        note = (
+            f"{socket.gethostname()}: a firewall is active ({', '.join(found)}): expected that it "
+            f"lets in {', '.join(needed['ports'])}, lets in everything from the pods' network "
+            f"{needed['pod_cidr']}, and forwards what comes from there or goes there; look "
+            "whether it does, for this is neither checked nor changed"
+        )
+        if note not in node.notes:  # after a change all is planned once more
+            node.notes.append(note)
+    return []
 
 
 def active_firewalls(node: Node) -> tuple[str, ...]:
@@ -35,7 +51,8 @@ def _runs(node: Node, service: str) -> bool:
 
 
 def closed_chains(text: str) -> list[str]:
-    """The nftables chains that drop or reject what comes in, from `nft -j list ruleset`."""
+    """The nftables chains that drop or reject what comes in or passes through, from
+    `nft -j list ruleset`."""
     try:
         entries = json.loads(text).get("nftables", [])
     except (ValueError, AttributeError):
@@ -43,7 +60,7 @@ def closed_chains(text: str) -> list[str]:
     chains, found = {}, []
     for entry in entries:
         chain = entry.get("chain") or {}
-        if chain.get("hook") == "input" and not _is_iptables(chain):
+        if chain.get("hook") in ("input", "forward") and not _is_iptables(chain):
             chains[_key(chain)] = chain
             if chain.get("policy") == "drop":
                 found.append(f"nftables chain {_key(chain)} with policy drop")
@@ -56,7 +73,8 @@ def closed_chains(text: str) -> list[str]:
 
 def _is_iptables(chain: dict[str, Any]) -> bool:
     """iptables-nft keeps its chains in tables that are read by iptables itself below."""
-    return chain.get("table") in ("filter", "nat", "mangle", "raw") and chain.get("name") == "INPUT"
+    built_in = chain.get("name") in ("INPUT", "FORWARD")
+    return built_in and chain.get("table") in ("filter", "nat", "mangle", "raw")
 
 
 def _key(entry: dict[str, Any], name: str = "name") -> str:

@@ -19,7 +19,6 @@ from ansible_collections.roost.cluster.plugins.module_utils.node import (
     netlink,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.node.core import Node
-from ansible_collections.roost.cluster.plugins.module_utils.node.firewall import active_firewalls
 from ansible_collections.roost.cluster.plugins.module_utils.node.kernel_modules import (
     canonical,
     look_modules,
@@ -79,7 +78,6 @@ class Machine:
     time: float
     time_synchronized: bool | None  # None: nobody knows
     swaps: tuple[str, ...]
-    firewalls: tuple[str, ...]
     modules_missing: tuple[str, ...]
     inotify_instances: int
     inotify_watches: int
@@ -125,7 +123,6 @@ def look(
         listeners=tuple(listeners(node.at("/proc"), ports)),
         time_synchronized=synchronized(node),
         swaps=tuple(devices(node.read("/proc/swaps") or "")),
-        firewalls=active_firewalls(node),
         modules_missing=tuple(name for name in modules if canonical(name) not in known),
         inotify_instances=number(node.read("/proc/sys/fs/inotify/max_user_instances")),
         inotify_watches=number(node.read("/proc/sys/fs/inotify/max_user_watches")),

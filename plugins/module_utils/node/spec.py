@@ -58,6 +58,13 @@ ARGUMENTS: Spec = {
     "sysctls_check": {"type": "dict"},
     "swap": {"type": "str", "choices": ["off", "fail", "ignore"]},
     "hosts_entries": {"type": "dict"},
+    "firewall": {
+        "type": "dict",
+        "options": {
+            "ports": {"type": "list", "elements": "str", "required": True},
+            "pod_cidr": _must("str"),
+        },
+    },
     "services": _each(
         {
             "name": _must("str"),

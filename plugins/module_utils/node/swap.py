@@ -10,6 +10,11 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
     Step,
     Wanted,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.node.links import (
+    make_link,
+    plan_link,
+)
+from ansible_collections.roost.cluster.plugins.module_utils.node.paths import look
 from ansible_collections.roost.cluster.plugins.module_utils.node.text import explain
 from ansible_collections.roost.cluster.plugins.module_utils.node.writes import (
     Rights,
@@ -18,6 +23,10 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.writes import (
 
 FSTAB = "/etc/fstab"
 MARK = "# roost, swap is off: "
+# What systemd starts all swap by. Not all of it is in the fstab: zram has a generator of its own,
+# and a partition whose type says swap is used as soon as the fstab names none.
+TARGET = "/etc/systemd/system/swap.target"
+MASKED = "/dev/null"
 
 
 def devices(proc_swaps: str) -> list[str]:
@@ -58,23 +67,41 @@ def swap_steps(wanted: Wanted, node: Node, planned: list[Step]) -> list[Step]:
                 before="".join(f"{name}\n" for name in active),
             )
         )
+    return steps + fstab_steps(node) + target_steps(node)
+
+
+def fstab_steps(node: Node) -> list[Step]:
     before = node.read(FSTAB) or ""
     after = without_swap(before)
-    if after != before:
-        mode = node.at(FSTAB).stat().st_mode & 0o7777
-        data = after.encode("utf-8", "surrogateescape")
-        act = partial(atomic_write, node, node.at(FSTAB), data, Rights(mode, None, None))
-        steps.append(
-            Step(
-                FSTAB,
-                f"swap comes back at the next start: {explain(before, after)}",
-                act,
-                before=before,
-                after=after,
-                changes=(FSTAB,),
-            )
+    if after == before:
+        return []
+    mode = node.at(FSTAB).stat().st_mode & 0o7777
+    data = after.encode("utf-8", "surrogateescape")
+    return [
+        Step(
+            FSTAB,
+            f"swap comes back at the next start: {explain(before, after)}",
+            partial(atomic_write, node, node.at(FSTAB), data, Rights(mode, None, None)),
+            before=before,
+            after=after,
+            changes=(FSTAB,),
         )
-    return steps
+    ]
+
+
+def target_steps(node: Node) -> list[Step]:
+    seen = look(node.at(TARGET))
+    if not plan_link(TARGET, seen, MASKED):
+        return []
+    return [
+        Step(
+            TARGET,
+            "swap that isn't in the fstab comes back at the next start: swap.target is not masked",
+            partial(make_link, node.at(TARGET), MASKED),
+            before=f"→ {seen.target}\n" if seen.target else "",
+            after=f"→ {MASKED}\n",
+        )
+    ]
 
 
 def turn_off(node: Node) -> None:

@@ -30,7 +30,7 @@ def problems(
     """
     return [
         *_versions(options, held),
-        *_endpoint(options["api_endpoint"]),
+        *_endpoint(options["api_endpoint"], str(options["node_ip"])),
         *_ports(options, edge),
         *mirror_problems(options[MIRRORS]),
         *proxy_problems({name: options[name] for name in PROXIES}, options["no_proxy"]),
@@ -48,7 +48,9 @@ def _versions(options: Mapping[str, Any], held: Mapping[str, str]) -> Iterator[s
             )
 
 
-def _endpoint(endpoint: str) -> Iterator[str]:
+def _endpoint(endpoint: str, node_ip: str) -> Iterator[str]:
+    if ":" in node_ip and endpoint.startswith(node_ip):
+        return  # Made of an IPv6 address, which preflight refuses for each machine that has one.
     match = ENDPOINT.fullmatch(endpoint)
     if not match or not 0 < int(match["port"]) < 65536:
         yield f"api_endpoint: expected ADDRESS:PORT, as in 192.168.56.100:6443, found {endpoint!r}"

@@ -138,6 +138,8 @@ class Release:
     progress: Progress | None = None
     # Rollouts that were rolled back, the last one last: their cookies lead to stable and expire.
     ended: tuple[str, ...] = ()
+    # Nodes that take its pods; 0 where nobody has counted them.
+    workers: int = 0
     # Replica counts that were changed on the cluster and stay, by (service, version).
     scaled: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
@@ -178,7 +180,7 @@ class Release:
         """As the file would say it, with every default written out; but without the address that
         is notified, for such an address is a secret and this is printed."""
         block = asdict(self)
-        for name in ("progress", "ended", "scaled", "notify"):
+        for name in ("progress", "ended", "workers", "scaled", "notify"):
             del block[name]
         block["hosts"] = list(self.hosts)
         block["rollout"] = self.rollout.as_block()

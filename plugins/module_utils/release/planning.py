@@ -99,6 +99,7 @@ def plan(file: Block, client: Client, context: Context) -> Plan:
     release = progress.begun(
         replace(
             release,
+            workers=survey.workers(client),
             scaled=merged.scaled,
             progress=merged.course.progress,
             ended=merged.course.ended,

@@ -51,6 +51,20 @@ def inventory(
     }
 
 
+def workers(client: Client) -> int:
+    """How many nodes take pods that tolerate no taint. One that is cordoned or doesn't answer is
+    among them: Kubernetes' own taints come and go, and what pods are like must not go with them.
+    """
+
+    def takes_pods(node: Block) -> bool:
+        return all(
+            taint["key"].startswith("node.kubernetes.io/") or taint["effect"] == "PreferNoSchedule"
+            for taint in node["spec"].get("taints") or []
+        )
+
+    return sum(takes_pods(node) for node in client.list("Node"))
+
+
 def neighbours(client: Client, release: Release) -> list[Problem]:
     """What other releases of the cluster leave no room for."""
     ours = f"{names.MANAGED_BY}={FIELD_MANAGER}"

@@ -128,26 +128,27 @@ def _pod(release: Release, service: Service, version: str, image: str) -> Block:
                 # Security `restricted` asks it of them too.
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "topologySpreadConstraints": [_spread(service, version)],
+            "topologySpreadConstraints": [_spread(release, service, version)],
             "containers": [_container(release, service, image)],
             "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
         },
     }
 
 
-def _spread(service: Service, version: str) -> Block:
+def _spread(release: Release, service: Service, version: str) -> Block:
     """Each version's pods of each service spread over the nodes.
 
     `DoNotSchedule` makes this certain and not only likely. It can't leave pods waiting while a
     node is drained or down, because such a node is tainted and `nodeTaintsPolicy: Honor` leaves
     tainted nodes out of the count; by default they count as empty and would block. Only pods of
     the same template are compared, or the old ones would decide where a rolling update's new
-    ones go.
+    ones go. With one worker there is nothing to spread over, and it is a wish for when there are
+    more.
     """
     return {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
-        "whenUnsatisfiable": "DoNotSchedule",
+        "whenUnsatisfiable": "ScheduleAnyway" if release.workers == 1 else "DoNotSchedule",
         "nodeAffinityPolicy": "Honor",
         "nodeTaintsPolicy": "Honor",
         "labelSelector": {"matchLabels": _selector(service, version)},

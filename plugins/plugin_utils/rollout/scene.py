@@ -64,6 +64,7 @@ def look(client: Client, name: str, namespace: str, context: Context) -> Scene:
         raise planning.Rejected([*merged.problems, *problems])
     release = replace(
         release,
+        workers=survey.workers(client),
         scaled=merged.scaled,
         progress=merged.course.progress,
         ended=merged.course.ended,

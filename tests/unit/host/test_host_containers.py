@@ -34,7 +34,7 @@ def lab(paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch) 
     shutil.copy(REPOSITORY / "inventory" / "hosts.yml", paths.root / "inventory")
     reached: list[Machine] = []
     monkeypatch.setattr(containers, "_await_login", lambda _, machine: reached.append(machine))
-    monkeypatch.setattr(nodes, "_image", lambda _, component: f"image-of-{component}")
+    monkeypatch.setattr(nodes, "image", lambda _, component: f"image-of-{component}")
     return reached
 
 

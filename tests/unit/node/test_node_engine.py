@@ -80,6 +80,10 @@ def test_one_pass_brings_all_about_and_a_second_changes_nothing(
             "swap comes back at the next start: '/dev/a none swap sw 0 0' → "
             "'# roost, swap is off: /dev/a none swap sw 0 0'",
         ),
+        (
+            "/etc/systemd/system/swap.target",
+            "swap that isn't in the fstab comes back at the next start: swap.target is not masked",
+        ),
         ("/etc/hosts", "control missing"),
         ("/etc/box/old.conf", "a file that shall not be there"),
         ("/var/lib/box", "missing"),

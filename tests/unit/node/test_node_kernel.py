@@ -187,7 +187,7 @@ def test_swap_is_turned_off_now_and_for_the_next_start(node: Node, commands: Com
         "/dev/sda1 / ext4 defaults 0 1\n# /dev/x none swap sw 0 0\n/dev/sda2 none swap sw 0 0\n",
     )
     fstab.chmod(0o664)
-    off, table = swap_steps({"swap": "off"}, node, [])
+    off, table, target = swap_steps({"swap": "off"}, node, [])
     assert off.why == "on: /dev/sda2, /swap.img"
     with pytest.raises(StateError, match="swapoff -a left /dev/sda2, /swap.img active"):
         off.act()
@@ -195,11 +195,22 @@ def test_swap_is_turned_off_now_and_for_the_next_start(node: Node, commands: Com
     put(node, "/proc/swaps", SWAPS.splitlines()[0])
     off.act()
     table.act()
+    target.act()
     assert fstab.read_text().splitlines()[1:] == [
         "# /dev/x none swap sw 0 0",
         "# roost, swap is off: /dev/sda2 none swap sw 0 0",
     ]
     assert fstab.stat().st_mode & 0o777 == 0o664
+    assert str(node.at("/etc/systemd/system/swap.target").readlink()) == "/dev/null"
+    assert swap_steps({"swap": "off"}, node, []) == []
+
+
+def test_swap_that_no_fstab_names_does_not_come_back_either(node: Node) -> None:
+    """As zram and partitions of that type, which systemd finds by itself."""
+    put(node, "/proc/swaps", SWAPS.splitlines()[0])
+    [step] = swap_steps({"swap": "off"}, node, [])
+    assert step.what == "/etc/systemd/system/swap.target"
+    step.act()
     assert swap_steps({"swap": "off"}, node, []) == []
 
 

@@ -13,6 +13,7 @@ HELD = {"kubernetes_version": "v1.36.3", "istio_version": "1.31.0"}
 OPTIONS: dict[str, Any] = {
     **HELD,
     "api_endpoint": "192.168.56.100:6443",
+    "node_ip": "192.168.56.100",
     "istio_gateway_http_node_port": 30080,
     "istio_gateway_https_node_port": 30443,
     "container_runtime_registry_mirrors": {},
@@ -54,6 +55,11 @@ def test_another_version_than_the_bundles_is_refused_with_what_to_do() -> None:
 def test_an_endpoint_needs_address_and_port(endpoint: str) -> None:
     [told_] = told(api_endpoint=endpoint)
     assert f"expected ADDRESS:PORT, as in 192.168.56.100:6443, found {endpoint!r}" in told_
+
+
+def test_an_endpoint_of_ipv6_is_left_to_preflight_where_it_is_the_machines_address() -> None:
+    assert told(node_ip="fd00::10", api_endpoint="fd00::10:6443") == []
+    assert told(api_endpoint="fd00::10:6443")
 
 
 def test_an_endpoints_name_has_to_be_known_here() -> None:

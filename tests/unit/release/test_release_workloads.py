@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -124,6 +125,14 @@ def test_pods_are_spread_and_a_drained_node_does_not_count(deployment: dict[str,
     assert constraint["nodeTaintsPolicy"] == "Honor"
     assert constraint["matchLabelKeys"] == ["pod-template-hash"]
     assert constraint["labelSelector"] == deployment["spec"]["selector"]
+
+
+@pytest.mark.parametrize(("workers", "wanted"), [(1, "ScheduleAnyway"), (2, "DoNotSchedule")])
+def test_with_one_worker_spreading_is_a_wish(workers: int, wanted: str) -> None:
+    items = objects.derive(replace(release(), workers=workers), CONTEXT)
+    for deployment in of_kind("Deployment", items).values():
+        (constraint,) = pod_of(deployment)["topologySpreadConstraints"]
+        assert constraint["whenUnsatisfiable"] == wanted
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=object_key)
