@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: help setup bundle bundle-export bundle-import bump up down clean status verify image test test-full test-stats test-rollout lint unit samples-test lock changelog docs docs-images docs-roles
+.PHONY: help setup bundle bundle-export bundle-import bump up down clean status verify image test test-full test-stats test-rollout bench lint unit samples-test lock changelog docs docs-images docs-roles
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -83,6 +83,9 @@ test-full: ## each role by itself on machines of its own, and its failure cases
 
 test-stats: ## simulated rollouts; writes the tables of docs/statistics.md
 	@nice $(PYTHON) -m tests.simulations all
+
+bench: ## time site.yml beside a shell script that does the same; ARGS='--pairs 5 --json FILE'
+	@$(PYTHON) -m tests.bench $(ARGS)
 
 lint: ## every linter
 	@tests/lint

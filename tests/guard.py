@@ -4,6 +4,7 @@
 """Cleans up after tests that were killed and so couldn't do it themselves.
 
     tests/guard.py run PID    after tests/run, which has this id
+    tests/guard.py bench PID  after `python -m tests.bench`, which has this id
     tests/guard.py molecule   after the `molecule test` that has started this, if one has: with
                               `molecule converge`, or --destroy=never, machines are meant to stay
 
@@ -41,16 +42,26 @@ class Guarded:
 
 
 def of_run(pid: int) -> Guarded:
+    clean_up = (("tests/leftovers",), ("host/docker_engine", "stop"))
+    return _of_session(pid, "run.guard", f"ROOST_TEST_RUN={pid}", clean_up)
+
+
+def of_bench(pid: int) -> Guarded:
+    return _of_session(
+        pid, "bench.guard", f"ROOST_BENCH_RUN={pid}", (("tests/leftovers", "bench"),)
+    )
+
+
+def _of_session(pid: int, token: str, mark: str, clean_up: tuple[tuple[str, ...], ...]) -> Guarded:
     # Docker Engine, which a test may have to start, has a session of its own and stays.
-    session, mark = os.getsid(pid), f"ROOST_TEST_RUN={pid}"
+    session = os.getsid(pid)
 
     def is_part(other: int) -> bool:
         with contextlib.suppress(ProcessLookupError):
             return os.getsid(other) == session and mark in environment(other)
         return False
 
-    clean_up = (("tests/leftovers",), ("host/docker_engine", "stop"))
-    return Guarded(pid, REPOSITORY / ".roost" / "run.guard", is_part, clean_up)
+    return Guarded(pid, REPOSITORY / ".roost" / token, is_part, clean_up)
 
 
 def of_molecule() -> Guarded | None:
@@ -154,7 +165,8 @@ def leave_behind(guarded: Guarded) -> None:
 
 
 def main(words: list[str]) -> int:
-    guarded = of_run(int(words[1])) if words[0] == "run" else of_molecule()
+    makers = {"run": of_run, "bench": of_bench}
+    guarded = makers[words[0]](int(words[1])) if words[0] in makers else of_molecule()
     if guarded:
         leave_behind(guarded)
     return 0

@@ -24,7 +24,6 @@ GUARD = Path(__file__).resolve().parents[2] / "guard.py"
 # and at last itself does what the test wants.
 TESTS = """#!/bin/sh
 export MOLECULE_PROJECT_DIRECTORY={root}
-[ -z "$MARKED" ] || export ROOST_TEST_RUN=$$
 {python} {root}/tests/guard.py $MODE
 sleep 600 &
 echo $! > {root}/child
@@ -141,19 +140,29 @@ def test_machines_that_are_meant_to_stay_do(checkout: Path, words: tuple[str, ..
     assert not token(checkout).exists()
 
 
-def test_a_killed_run_of_all_tests_leaves_nothing(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("mode", "mark", "cleaned"),
+    [
+        ("run", "ROOST_TEST_RUN", "removed \nengine stop\n"),
+        ("bench", "ROOST_BENCH_RUN", "removed bench\n"),
+    ],
+)
+def test_a_killed_run_of_all_tests_or_of_the_bench_leaves_nothing(
+    checkout: Path, mode: str, mark: str, cleaned: str
 ) -> None:
-    monkeypatch.setenv("MARKED", "yes")
     script = checkout / "molecule"
-    script.write_text(script.read_text().replace("$MODE", "run $$"))
+    script.write_text(
+        script.read_text()
+        .replace("$MODE", f"{mode} $$")
+        .replace("#!/bin/sh\n", f"#!/bin/sh\nexport {mark}=$$\n")
+    )
     tests = start(checkout)
-    path = checkout / ".roost" / "run.guard"
+    path = checkout / ".roost" / f"{mode}.guard"
     assert until(path.exists)
     guard = path.read_text()
     tests.kill()
     tests.wait()
     assert guard_ends(checkout, guard)
-    assert log(checkout) == "removed \nengine stop\n"
+    assert log(checkout) == cleaned
     assert not alive(pid_of(checkout, "child"))
     assert alive(pid_of(checkout, "engine"))
