@@ -216,10 +216,13 @@ def load_into_docker(cache: Cache, lock: Lock, name: str) -> str:
 
 
 def forget_loaded(cache: Cache) -> None:
-    """Remove the images that were loaded into Docker, where Docker still answers."""
+    """Remove the images that were loaded into Docker, where Docker still answers.
+
+    Those of containers stay: of another cluster, which may be halted."""
     for record in (cache.root / "docker").glob("*.json"):
         identity = json.loads(record.read_text())["id"]
-        if docker_has(identity):
+        used = ("ps", "--all", "--quiet", "--filter", f"ancestor={identity}")
+        if docker_has(identity) and not docker(*used):
             docker("image", "rm", "--force", identity)
 
 

@@ -91,3 +91,24 @@ with engine_in_use():
         mustnt runs
     """).output
     assert said.count("it goes on, for another `make up` is at work") == 1
+
+
+def test_a_bundle_that_goes_leaves_the_images_of_a_halted_cluster() -> None:
+    on_a_machine_of_its_own("""
+        host/docker_engine start
+        id=$(tar c --files-from=/dev/null | docker import - node)
+        docker create --name=halted node true
+        export ROOST_CACHE=/run/cache
+        loaded() {
+          mkdir -p /run/cache/docker
+          echo '{"backend": "build", "components": {}}' >/run/cache/bundle.lock
+          echo "{\\"id\\": \\"$id\\"}" >/run/cache/docker/node.json
+        }
+        loaded
+        .venv/bin/python -m bundle clean
+        must docker image inspect $id
+        docker rm halted
+        loaded
+        .venv/bin/python -m bundle clean
+        mustnt docker image inspect $id
+    """)
