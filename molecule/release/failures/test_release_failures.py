@@ -196,7 +196,8 @@ def test_a_pod_that_never_gets_ready(converge: Any, recovers: Any, release: dict
     assert re.search(
         r"pod app-v\d-\w+-\w+, container app: runs, but is not ready \(\d restarts\)", ran.said
     )
-    assert re.search(r"event Unhealthy of Pod app-v\d-\w+-\w+: Readiness probe failed", ran.said)
+    probe = "(Startup|Readiness) probe failed"
+    assert re.search(rf"event Unhealthy of Pod app-v\d-\w+-\w+: {probe}", ran.said)
     assert "statuscode: 404" in ran.said
     recovers()
 
