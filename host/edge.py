@@ -50,23 +50,22 @@ def render(settings: Settings, addresses: Iterable[str], template: str | None = 
     """Envoy's configuration for these nodes."""
     nodes = sorted(addresses, key=socket.inet_aton)
     options = OPTIONS.read_text(encoding="utf-8")
+    http = node_port("http", options)
     text = TEMPLATE.read_text(encoding="utf-8") if template is None else template
     return Template(text).substitute(
         http_port=settings.http_port,
         https_port=settings.https_port,
-        http_endpoints=_endpoints(nodes, node_port("http", options)),
-        https_endpoints=_endpoints(nodes, node_port("https", options)),
+        http_endpoints=_endpoints(nodes, http),
+        https_endpoints=_endpoints(nodes, node_port("https", options), {"port_value": http}),
     )
 
 
-def _endpoints(nodes: list[str], port: int) -> str:
-    """As JSON, which is YAML on one line."""
-    return json.dumps(
-        [
-            {"endpoint": {"address": {"socket_address": {"address": node, "port_value": port}}}}
-            for node in nodes
-        ]
-    )
+def _endpoints(nodes: list[str], port: int, checked: dict[str, int] | None = None) -> str:
+    """As JSON, which is YAML on one line. `checked` is where checks go, if not where requests
+    do."""
+    asked = {"health_check_config": checked} if checked else {}
+    addresses = [{"socket_address": {"address": node, "port_value": port}} for node in nodes]
+    return json.dumps([{"endpoint": {"address": each, **asked}} for each in addresses])
 
 
 def up(settings: Settings, addresses: list[str], image: str, checkout: Path) -> bool:

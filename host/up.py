@@ -57,6 +57,8 @@ def report(paths: Paths, settings: Settings, clock: Clock, timings: dict[str, An
     print(f"\nsplit       {timings['results'].get('split', 'not measured')}")
     print(f"kubeconfig  {paths.kubeconfig}")
     print(f"app         http://127.0.0.1:{settings.http_port}/")
+    if https := timings["results"].get("https"):
+        print(f"            {https}")
 
 
 @contextmanager

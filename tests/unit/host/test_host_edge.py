@@ -71,6 +71,25 @@ def test_a_check_is_a_request_that_the_gateway_itself_refuses() -> None:
     assert check["interval"] == check["no_traffic_interval"] == "1s"
 
 
+def test_https_is_passed_on_to_nodes_that_answer_over_http() -> None:
+    """What is behind it knows no names, and whether there is any TLS; a frozen gateway still takes
+    connections."""
+    config = yaml.safe_load(edge.render(LAB, ["10.7.0.100", "10.7.0.101"]))
+    http, https = (cluster_of(config, name) for name in ("http", "https"))
+    assert https["health_checks"] == http["health_checks"]
+    assert https["close_connections_on_host_health_failure"]
+    [locality] = https["load_assignment"]["endpoints"]
+    for each in locality["lb_endpoints"]:
+        assert each["endpoint"]["address"]["socket_address"]["port_value"] == 30443
+        assert each["endpoint"]["health_check_config"] == {"port_value": 30080}
+    # Each connection of a user is one to a node.
+    [accepted] = config["overload_manager"]["resource_monitors"]
+    most = accepted["typed_config"]["max_active_downstream_connections"]
+    assert https["circuit_breakers"]["thresholds"] == [{"max_connections": most}]
+    [chain] = config["static_resources"]["listeners"][1]["filter_chains"]
+    assert [each["name"] for each in chain["filters"]] == ["envoy.filters.network.tcp_proxy"]
+
+
 @pytest.fixture
 def edge_that_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge, "_listens", lambda port: True)
