@@ -73,7 +73,17 @@ def _name(item: Any) -> Any:
     """What tells an item from the others; Kubernetes' lists are mostly lists of named things."""
     if not isinstance(item, dict):
         return None
-    return item.get("name") or (item.get("destination") or {}).get("subset")
+    return (
+        item.get("name")
+        or _within(item, "destination", "subset")
+        # A server of a Gateway.
+        or _within(item, "port", "name")
+    )
+
+
+def _within(item: dict[str, Any], key: str, name: str) -> Any:
+    inner = item.get(key)
+    return inner.get(name) if isinstance(inner, dict) else None
 
 
 def _joined(path: str, key: str) -> str:

@@ -13,6 +13,11 @@ def route(version: str) -> dict[str, Any]:
     return {"destination": {"host": "app", "subset": version}}
 
 
+def server(name: str) -> dict[str, Any]:
+    """Of a Gateway."""
+    return {"port": {"name": name}, "hosts": ["*"]}
+
+
 MORE = "and 1 more"
 LIVE: dict[str, Any] = {
     "kind": "Deployment",
@@ -29,6 +34,7 @@ LIVE: dict[str, Any] = {
         "containers": [{"name": "app", "image": "a"}],
         "list": [1],
         "routes": [route("v1"), route("v2")],
+        "servers": [server("http"), server("https")],
     },
     "status": {"replicas": 2},
 }
@@ -49,6 +55,7 @@ def altered(**changes: Any) -> dict[str, Any]:
         (altered(containers=[]), "spec.containers[app]: removed"),
         (altered(routes=[route("v2"), route("v1")]), "the order in spec.routes: v1, v2 → v2, v1"),
         (altered(routes=[route("v1")]), "spec.routes[v2]: removed"),
+        (altered(servers=[server("http")]), "spec.servers[https]: removed"),
         (altered(replicas=3), "spec.replicas: 2 → 3"),
         (altered(containers=[{"name": "app", "image": "b"}]), "spec.containers[app].image: a → b"),
         (altered(extra=1), "spec.extra: added 1"),
