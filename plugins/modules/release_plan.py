@@ -89,6 +89,11 @@ stages:
     state:
       description: Whether its objects are applied (V(present)) or deleted (V(absent)).
       type: str
+    certificate:
+      description:
+        - The certificate that has to be made first, for M(roost.cluster.release_certificate); empty
+          if none has.
+      type: dict
     objects:
       description: The objects, in order.
       type: list
@@ -180,6 +185,11 @@ def main() -> None:
         # The description first: a wrong one is refused whether or not there is a cluster.
         file = planning.accept(params["release"], read_lock(params["lock"]))
         plan = planning.plan(file, connect(module), context)
+    except ImportError as error:
+        module.fail_json(
+            msg=f"The release can't be planned: {error}; expected kubernetes on the controller, "
+            "and for tls cryptography, which comes with ansible-core; use a Python that has both"
+        )
     except planning.Rejected as error:
         module.fail_json(msg=str(error), problems=[item.as_dict() for item in error.problems])
     except (ApiError, Unreadable, Unusable) as error:

@@ -8,8 +8,9 @@ module: verify_report
 short_description: Put the promises of several checks into one table
 version_added: 0.1.0
 description:
-  - Takes the registered results of M(roost.cluster.verify_pull), M(roost.cluster.verify_cluster)
-    and M(roost.cluster.verify_split) and gives one table and the list of the promises that failed.
+  - Takes the registered results of M(roost.cluster.verify_pull), M(roost.cluster.verify_cluster),
+    M(roost.cluster.verify_split) and M(roost.cluster.verify_https), and gives one table and the
+    list of the promises that failed.
   - A check that crashed, or never ran, counts as a failed promise.
 options:
   nodes:

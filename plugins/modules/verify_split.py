@@ -21,7 +21,14 @@ options:
     type: str
     required: true
   host:
-    description: Host header to send instead of the one in O(url).
+    description:
+      - Host header to send instead of the one in O(url).
+      - Without it, the first of the release's C(hosts), if these are not C(*).
+    type: str
+  fingerprint:
+    description:
+      - SHA-256 of the certificate that an https address has to show, in hexadecimal.
+      - Every connection of the check compares it. Names of promises then begin with C(https).
     type: str
   release:
     description:
@@ -150,6 +157,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.verify.target import
 ARGUMENTS: dict[str, Any] = {
     "url": {"type": "str", "required": True},
     "host": {"type": "str"},
+    "fingerprint": {"type": "str"},
     "release": {"type": "dict", "required": True},
     **KUBECONFIG,
     "mode": {"type": "str", "choices": ["full", "short"], "default": "full"},

@@ -43,6 +43,7 @@ KINDS: Mapping[str, Kind] = {
     "Pod": Kind(_CORE, "pods"),
     "Event": Kind(_CORE, "events"),
     "ConfigMap": Kind(_CORE, "configmaps"),
+    "Secret": Kind(_CORE, "secrets"),
     "Deployment": Kind(_APPS, "deployments"),
     "DaemonSet": Kind(_APPS, "daemonsets"),
     "Role": Kind(_RBAC, "roles"),

@@ -22,6 +22,8 @@ class Route:
     hosts: tuple[str, ...]
     name: str
     clusters: dict[str, int] = field(default_factory=dict)
+    # The name of the set of routes that it is part of; a gateway has one for each of its servers.
+    server: str = ""
 
 
 def read_clusters(text: str) -> dict[str, dict[str, Endpoint]]:
@@ -54,10 +56,12 @@ def read_routes(text: str) -> list[Route]:
     """`/config_dump?resource=dynamic_route_configs`: all rules, in the order that they apply in."""
     routes = []
     for config in json.loads(text).get("configs") or []:
-        for host in (config.get("route_config") or {}).get("virtual_hosts") or []:
+        server = config.get("route_config") or {}
+        for host in server.get("virtual_hosts") or []:
             for rule in host.get("routes") or []:
                 clusters = _clusters(rule.get("route") or {})
-                routes.append(Route(tuple(host["domains"]), rule.get("name", ""), clusters))
+                name = rule.get("name", "")
+                routes.append(Route(tuple(host["domains"]), name, clusters, server.get("name", "")))
     return routes
 
 
@@ -102,3 +106,13 @@ def _versions(route: Route, host: str) -> dict[str, int]:
         if len(parts) == 4 and parts[2] and parts[3] == host:
             versions[parts[2]] = weight
     return versions
+
+
+def read_serials(text: str) -> set[str]:
+    """`/certs`: the serial numbers of the certificates that the proxy shows to others, in
+    hexadecimal."""
+    return {
+        f"{int(item['serial_number'], 16):x}"
+        for entry in json.loads(text).get("certificates") or []
+        for item in entry.get("cert_chain") or []
+    }

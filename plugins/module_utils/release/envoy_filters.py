@@ -48,13 +48,14 @@ def rate_limit(release: Release, limit: RateLimit, context: Context) -> Block:
         "filter_enforced": _ALWAYS,
     }
     patches = [_insert("GATEWAY", name, {"@type": _RATE_LIMIT_TYPE, "stat_prefix": prefix})]
-    for host in release.hosts:
+    ports = (80, names.HTTPS_PORT) if release.tls else (80,)
+    for host in [f"{host}:{port}" for port in ports for host in release.hosts]:
         patches.append(
             {
                 "applyTo": "VIRTUAL_HOST",
                 "match": {
                     "context": "GATEWAY",
-                    "routeConfiguration": {"vhost": {"name": f"{host}:80"}},
+                    "routeConfiguration": {"vhost": {"name": host}},
                 },
                 "patch": {
                     "operation": "MERGE",

@@ -77,8 +77,20 @@ def _weights(release: Release, shares: dict[str, int], rules: list[str], context
             # Istio leaves destinations of weight 0 out of what proxies get.
             "versions": {version: weight for version, weight in shares.items() if weight},
             "rules": rules,
+            # Where the gateway has a server for HTTPS too, it draws there in the same way.
+            **(
+                {"https": names.https_routes(release.name, release.namespace)}
+                if release.tls
+                else {}
+            ),
         }
     }
+
+
+def entry(release: Release, context: Context) -> Wait:
+    """Every gateway pod answers as it shall, with the certificate that it shall have."""
+    found = weights(release, release.weights, context)
+    return {**found, "certificate": release.certificate} if release.certificate else found
 
 
 def idle(release: Release, versions: Iterable[str], context: Context) -> Wait:
@@ -107,7 +119,7 @@ def steady(release: Release, context: Context) -> Wait:
     return {
         **ready(release, release.deployed),
         **pins(release, final_rules(release), release.stable, context),
-        **weights(release, release.weights, context),
+        **entry(release, context),
     }
 
 

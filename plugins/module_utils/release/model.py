@@ -74,6 +74,17 @@ class RateLimit:
 
 
 @dataclass(frozen=True)
+class Tls:
+    """Where the gateway has its certificate from."""
+
+    # A secret beside the gateway that somebody keeps there; None: one of the release's own.
+    secret: str | None = None
+
+    def as_block(self) -> dict[str, Any]:
+        return {"self_signed": True} if self.secret is None else {"secret": self.secret}
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a canary has come: the weights that it has had, the last of which is the present
     one. Cookies name the rollout and the place of a weight among these."""
@@ -134,6 +145,8 @@ class Release:
     override: Override | None = None
     mirror: Mirror | None = None
     rate_limit: RateLimit | None = None
+    # None: the gateway doesn't answer over HTTPS.
+    tls: Tls | None = None
     # What follows comes from the cluster and is never in the file.
     progress: Progress | None = None
     # Rollouts that were rolled back, the last one last: their cookies lead to stable and expire.
@@ -142,6 +155,9 @@ class Release:
     workers: int = 0
     # Replica counts that were changed on the cluster and stay, by (service, version).
     scaled: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    # Serial number of the certificate that gateways have to have, in hexadecimal; None where nobody
+    # has looked.
+    certificate: str | None = None
 
     @property
     def entry(self) -> Service:
@@ -163,6 +179,13 @@ class Release:
             return {self.stable: 100}
         return {self.stable: 100 - self.canary.weight, self.canary.version: self.canary.weight}
 
+    @property
+    def secret(self) -> str | None:
+        """The secret beside the gateway that has its certificate."""
+        if self.tls is None:
+            return None
+        return self.tls.secret or names.certificate_name(self.name)
+
     def subsets(self, service: str, version: str) -> tuple[str, ...]:
         """The names under which proxies know a version of a service."""
         found = [version]
@@ -180,8 +203,9 @@ class Release:
         """As the file would say it, with every default written out; but without the address that
         is notified, for such an address is a secret and this is printed."""
         block = asdict(self)
-        for name in ("progress", "ended", "workers", "scaled", "notify"):
+        for name in ("progress", "ended", "workers", "scaled", "certificate", "notify"):
             del block[name]
+        block["tls"] = self.tls and self.tls.as_block()
         block["hosts"] = list(self.hosts)
         block["rollout"] = self.rollout.as_block()
         for service in block["services"].values():

@@ -35,6 +35,9 @@ DRAW_RULE = "weights"
 OVERRIDE_ENDING, MIRROR_ENDING = "-override", "-mirror"
 RESERVED_ENDINGS = (OVERRIDE_ENDING, MIRROR_ENDING)
 
+# The server of the gateway that ends TLS: its port as the gateway's Service has it, and its name.
+HTTPS_PORT, HTTPS_SERVER = 443, "https"
+
 # The sidecar's container, and the gateway's.
 PROXY = "istio-proxy"
 
@@ -50,6 +53,11 @@ class Context:
 
 def common_labels(release: str) -> dict[str, str]:
     return {PART_OF: release, MANAGED_BY: FIELD_MANAGER}
+
+
+def is_ours(item: Block) -> bool:
+    """Whether some release has made it."""
+    return label_of(item, MANAGED_BY) == FIELD_MANAGER
 
 
 def release_selector(release: str) -> str:
@@ -68,6 +76,12 @@ def workload_of(pod: Block) -> str:
 
 def gateway_name(release: str) -> str:
     return release
+
+
+def https_routes(release: str, namespace: str) -> str:
+    """What the gateway's proxy calls the routes of the release's own HTTPS server."""
+    server = f"{HTTPS_SERVER}.{HTTPS_PORT}.{HTTPS_SERVER}"
+    return f"{server}.{gateway_name(release)}.{namespace}"
 
 
 def entry_route_name(release: str) -> str:
@@ -105,6 +119,11 @@ def is_drawn(subset: str) -> bool:
 def rate_limit_name(release: str) -> str:
     """The EnvoyFilter beside the gateway, and the filter that it adds there."""
     return f"roost-{release}-rate-limit"
+
+
+def certificate_name(release: str) -> str:
+    """The secret beside the gateway with the certificate that the release has made itself."""
+    return f"roost-{release}-tls"
 
 
 def rollout_name(release: str) -> str:

@@ -24,6 +24,8 @@ class Step:
 
     stage: Stage
     changes: list[Change] = field(default_factory=list)
+    # What certificate has to be made first, if any; see `gateway_certificate`.
+    certificate: dict[str, Any] = field(default_factory=dict)
 
 
 # Compares an object with the live one: None if applying it would change nothing.
@@ -125,6 +127,7 @@ def rendered(step: Step) -> dict[str, Any]:
         "name": stage.name,
         "why": stage.why,
         "state": stage.state,
+        "certificate": step.certificate,
         "objects": stage.objects,
         "wait": stage.wait,
         "changes": [f"{change.item}: {change.reason}" for change in step.changes],

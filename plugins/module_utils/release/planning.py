@@ -12,6 +12,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.comparison impor
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
     expect,
+    gateway_certificate,
     lease,
     live,
     objects,
@@ -106,10 +107,29 @@ def plan(file: Block, client: Client, context: Context) -> Plan:
         )
     )
     wanted = objects.derive(release, context)
+    certificate = gateway_certificate.look(client, release, context, datetime.now(timezone.utc))
     problems = survey.neighbours(client, release) + survey.foreign(client, wanted, found)
+    problems += certificate.problems
     if problems:
         raise Rejected(problems)
-    return towards(release, found, file, client, context, merged.notes)
+    release = replace(release, certificate=certificate.serial)
+    notes = [*merged.notes, *certificate.notes]
+    planned = towards(release, found, file, client, context, notes)
+    if certificate.order is None:
+        return planned
+    return _with_certificate(planned, certificate.order)
+
+
+def _with_certificate(planned: Plan, order: gateway_certificate.Order) -> Plan:
+    """The certificate comes first, so that it is there when the gateway is told to show it."""
+    first = stages.Stage(
+        "certificate",
+        f"the gateway gets its certificate: {order.reason}",
+        [],
+        wait={} if planned.steps else planned.steady,
+    )
+    step = Step(first, [order.change], order.as_dict())
+    return replace(planned, steps=[step, *planned.steps])
 
 
 def towards(

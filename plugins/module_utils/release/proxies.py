@@ -11,9 +11,10 @@ from typing import Any
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
 from ansible_collections.roost.cluster.plugins.module_utils.release import envoy, names
 
-# The two pages of a proxy that tell what it has.
+# The pages of a proxy that tell what it has.
 CLUSTERS = "clusters"
 ROUTES = "config_dump?resource=dynamic_route_configs"
+CERTIFICATES = "certs"
 
 Clusters = Mapping[str, Mapping[str, envoy.Endpoint]]
 
@@ -58,6 +59,18 @@ def _called_clusters(
 
 
 def _weights(expected: Mapping[str, Any], pod: Block, routes: list[envoy.Route]) -> list[str]:
+    """Each server has routes of its own, and learns of a change by itself. A server for HTTPS that
+    is none of the release's any more may still have its routes while its connections end."""
+    https = expected.get("https")
+    plain = [route for route in routes if not route.server.startswith("https.")]
+    lacking = _draw(expected, plain)
+    if https:
+        own = [route for route in routes if route.server == https]
+        lacking += [f"over HTTPS {text}" for text in _draw(expected, own)]
+    return lacking
+
+
+def _draw(expected: Mapping[str, Any], routes: list[envoy.Route]) -> list[str]:
     host, versions = expected["host"], expected["versions"]
     drawn = envoy.drawn(routes, names.DRAW_RULE, host)
     # A single version stands there with whatever weight: it gets everything.
@@ -95,6 +108,10 @@ def _known(expected: Iterable[str], pod: Block, clusters: Clusters) -> list[str]
     return [f"still has the cluster {name}" for name in expected if name in clusters]
 
 
+def _shown(expected: str, pod: Block, serials: set[str]) -> list[str]:
+    return [] if expected in serials else [f"doesn't show the certificate {expected} yet"]
+
+
 def _busy(expected: Mapping[str, Any], pod: Block, clusters: Clusters) -> list[str]:
     busy = []
     for name in expected["clusters"]:
@@ -108,6 +125,7 @@ PROXY_CHECKS: Mapping[str, ProxyCheck] = {
     "gateway_clusters": ProxyCheck(True, False, CLUSTERS, _own_clusters),
     "pod_clusters": ProxyCheck(False, True, CLUSTERS, _called_clusters),
     "weights": ProxyCheck(True, False, ROUTES, _weights),
+    "certificate": ProxyCheck(True, False, CERTIFICATES, _shown),
     "pins": ProxyCheck(False, True, ROUTES, _pins),
     "idle": ProxyCheck(True, True, CLUSTERS, _busy),
     "without": ProxyCheck(True, True, CLUSTERS, _known),
@@ -116,4 +134,5 @@ PROXY_CHECKS: Mapping[str, ProxyCheck] = {
 READERS: Mapping[str, Callable[[str], Any]] = {
     CLUSTERS: envoy.read_clusters,
     ROUTES: envoy.read_routes,
+    CERTIFICATES: envoy.read_serials,
 }

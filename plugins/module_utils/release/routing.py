@@ -20,19 +20,30 @@ _MESH = "mesh"
 
 
 def gateway(release: Release, context: Context) -> Block:
+    servers = [_server(release, 80, "http")]
+    if release.secret:
+        # The secret is looked for where the gateway's pods are, and only there.
+        tls = {
+            "mode": "SIMPLE",
+            "credentialName": release.secret,
+            "minProtocolVersion": "TLSV1_2",
+        }
+        servers.append({**_server(release, names.HTTPS_PORT, names.HTTPS_SERVER), "tls": tls})
     return {
         "apiVersion": _NETWORKING,
         "kind": "Gateway",
         "metadata": _metadata(release, names.gateway_name(release.name)),
         "spec": {
             "selector": dict(context.gateway_selector),
-            "servers": [
-                {
-                    "port": {"number": 80, "name": "http", "protocol": "HTTP"},
-                    "hosts": list(release.hosts),
-                }
-            ],
+            "servers": servers,
         },
+    }
+
+
+def _server(release: Release, port: int, name: str) -> Block:
+    return {
+        "port": {"number": port, "name": name, "protocol": name.upper()},
+        "hosts": list(release.hosts),
     }
 
 

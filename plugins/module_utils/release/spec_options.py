@@ -15,6 +15,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.model import
     Notify,
     Override,
     RateLimit,
+    Tls,
     Verify,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.problems import Checker, join
@@ -25,6 +26,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.rollout_sett
 
 _HOST_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _HOST_NAME = re.compile(rf"\*|(?:\*\.)?{_HOST_LABEL}(?:\.{_HOST_LABEL})*")
+# A DNS-1123 subdomain.
+_SECRET_NAME = re.compile(rf"(?=.{{1,253}}$){_HOST_LABEL}(?:\.{_HOST_LABEL})*")
 _HEADER = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 # Proxies and browsers use these themselves.
 _TAKEN_HEADERS = ("cookie", "host", "connection", "content-length", "te", "upgrade")
@@ -140,6 +143,28 @@ def rate_limit_of(checker: Checker, value: object) -> RateLimit | None:
     return None if rate is None or burst is None else RateLimit(rate, burst)
 
 
+def tls_of(checker: Checker, value: object) -> Tls | None:
+    keys = ("self_signed", "secret")
+    what = "either {self_signed: true} or {secret: NAME}; leave the key out for no HTTPS"
+    block = checker.mapping("tls", value, what)
+    if not isinstance(value, Mapping):
+        return None
+    before = len(checker.problems)
+    checker.keys("tls", block, keys)
+    if "self_signed" in block and block["self_signed"] is not True:
+        checker.add("tls.self_signed", block["self_signed"], what)
+    if "secret" in block and not _is_secret_name(block["secret"]):
+        expected = "the name of a secret in the gateway's namespace, a DNS-1123 subdomain"
+        checker.add("tls.secret", block["secret"], expected)
+    if len(checker.problems) == before and len(block) != 1:
+        checker.add("tls", value, what)
+    return None if len(checker.problems) > before else Tls(block.get("secret"))
+
+
+def _is_secret_name(value: object) -> bool:
+    return isinstance(value, str) and bool(_SECRET_NAME.fullmatch(value))
+
+
 def _is_web_address(value: object) -> bool:
     if not isinstance(value, str) or any(letter.isspace() for letter in value):
         return False
@@ -168,6 +193,7 @@ OPTIONS: Mapping[str, Callable[[Checker, object], Any]] = {
     "override": override_of,
     "mirror": mirror_of,
     "rate_limit": rate_limit_of,
+    "tls": tls_of,
     "rollout": rollout_of,
     "notify": notify_of,
 }

@@ -35,6 +35,7 @@ _REMOVAL_ORDER = (
     "ServiceAccount",
     "PeerAuthentication",
     "EnvoyFilter",
+    "Secret",
 )
 
 
@@ -214,16 +215,20 @@ def _drop_subsets(change: Transition) -> Stage:
 
 def _remove(change: Transition) -> Stage:
     """Whatever carries the release's labels and is not part of it."""
+    kept = {*change.final, f"Secret {change.context.gateway_namespace}/{change.release.secret}"}
     surplus = [
         item
         for key, item in change.inventory.items()
-        if key not in change.final and item["kind"] in _REMOVAL_ORDER
+        if key not in kept and item["kind"] in _REMOVAL_ORDER
     ]
     surplus.sort(key=lambda item: _REMOVAL_ORDER.index(item["kind"]))
     workloads = [item["metadata"]["name"] for item in surplus if item["kind"] == "Deployment"]
     before: Wait = {}
     if workloads and change.leaving:
         before = expect.without(change.release, change.leaving, change.context)
+    if change.release.tls and any(item["kind"] == "Secret" for item in surplus):
+        # Another certificate has taken its place.
+        before |= expect.entry(change.release, change.context)
     return Stage(
         "remove",
         "no proxy knows the old version any more; its pods end",

@@ -27,7 +27,10 @@ _OWNED_KINDS = (
     "Gateway",
     "PeerAuthentication",
     "EnvoyFilter",
+    "Secret",
 )
+# What concerns the gateway's pods stands beside them.
+_BESIDE_THE_GATEWAY = ("EnvoyFilter", "Secret")
 
 
 def inventory(
@@ -38,8 +41,7 @@ def inventory(
     selector = names.release_selector(release)
 
     def of_kind(kind: str) -> list[Block]:
-        # What concerns the gateway's pods stands beside them.
-        place = gateway_namespace if kind == "EnvoyFilter" else namespace
+        place = gateway_namespace if kind in _BESIDE_THE_GATEWAY else namespace
         return client.list(kind, place, selector)
 
     lists = in_parallel(of_kind, _OWNED_KINDS)

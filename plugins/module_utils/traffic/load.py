@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_REQUESTS = 1_000_000
 MOST_CONCURRENT = 512
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,21 @@ class Plan:
     headers: Mapping[str, str] = field(default_factory=dict)
     app_header: str | None = None
     model_header: str | None = None
+    fingerprint: str | None = None
+    """SHA-256, in hexadecimal, of the certificate that an https address has to show. It is all that
+    is asked of it: neither names nor dates nor who has signed it."""
+    server_name: str | None = None
+    """The name that an https address is asked for, in place of the one in `url`."""
 
     def check(self) -> None:
         """Refuse what this generator must not do, before anything is sent."""
         address = urlsplit(self.url)
-        if address.scheme != "http" or not address.hostname:
-            raise ValueError(f"url: expected http://HOST[:PORT]/…, got '{self.url}'")
+        scheme = "https" if self.fingerprint else "http"
+        if address.scheme != scheme or not address.hostname:
+            more = "" if self.fingerprint else ", or https and a fingerprint"
+            raise ValueError(f"url: expected {scheme}://HOST[:PORT]/…{more}, got '{self.url}'")
+        if self.fingerprint and not _SHA256.fullmatch(self.fingerprint):
+            raise ValueError(f"fingerprint: expected 64 hexadecimal digits, got {self.fingerprint}")
         limits = (
             ("requests", self.requests, MOST_REQUESTS),
             ("concurrency", self.concurrency, MOST_CONCURRENT),
@@ -73,7 +84,9 @@ async def generate(plan: Plan, stop: Callable[[], bool] = lambda: False) -> list
 
     plan.check()
     samples: list[Sample] = []
-    connector = aiohttp.TCPConnector(limit=plan.concurrency, force_close=False)
+    # Once: aiohttp keeps no connection for a pin that is another object, though it says the same.
+    pin = aiohttp.Fingerprint(bytes.fromhex(plan.fingerprint)) if plan.fingerprint else True
+    connector = aiohttp.TCPConnector(limit=plan.concurrency, force_close=False, ssl=pin)
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -121,7 +134,9 @@ async def _get(session: aiohttp.ClientSession, plan: Plan, since: float) -> Samp
     import aiohttp
 
     try:
-        async with session.get(plan.url, allow_redirects=False) as response:
+        async with session.get(
+            plan.url, allow_redirects=False, server_hostname=plan.server_name
+        ) as response:
             async for _chunk in response.content.iter_chunked(65536):
                 pass
             return Sample(
@@ -145,6 +160,8 @@ def _kind(error: Exception) -> str:
 
     if isinstance(error, asyncio.TimeoutError):
         return "timeout"
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return "another certificate"
     if isinstance(error, aiohttp.ClientConnectorError):
         refused = isinstance(error.os_error, ConnectionRefusedError)
         return "connection refused" if refused else "connection failed"

@@ -33,6 +33,7 @@ class Settings:
 
     url: str
     host: str | None
+    fingerprint: str | None
     kubeconfig: str
     full: bool
     requests: int
@@ -60,6 +61,7 @@ class Settings:
         return max(LEAST_SECONDS, self.time_limit - (time.monotonic() - self.started))
 
     def plan(self, wanted: Target) -> Plan:
+        host = self.host or wanted.host
         found = Plan(
             url=self.url.rstrip("/") + wanted.path,
             requests=self.requests,
@@ -67,7 +69,9 @@ class Settings:
             concurrency=self.concurrency,
             rate=self.rate,
             timeout=self.timeout,
-            headers={"Host": self.host} if self.host else {},
+            headers={"Host": host} if host else {},
+            server_name=host,
+            fingerprint=self.fingerprint,
             app_header=wanted.app_header,
             model_header=wanted.model_header,
         )
@@ -102,10 +106,12 @@ def measure(file: Target, settings: Settings, client: Client | None = None) -> d
     demanded = Bar(settings.confidence, settings.requests, settings.full)
     verdict = judge(wanted, summary, counted, demanded)
     verdict = replace(verdict, notes=notes + verdict.notes)
+    # The same may be measured over both; then the reader has to see which is which.
+    over = "https " if settings.fingerprint else ""
     return {
-        "promises": verdict.promises,
+        "promises": [{**item, "name": f"{over}{item['name']}"} for item in verdict.promises],
         "notes": verdict.notes,
-        "lines": verdict.lines + verdict.notes,
+        "lines": [f"{over}{line}" for line in verdict.lines + verdict.notes],
         "wanted": {
             "stable": wanted.stable,
             "canary": wanted.canary,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,6 +41,8 @@ class Target:
     path: str
     app_header: str | None
     model_header: str | None
+    host: str | None = None
+    """A host name that the gateway answers to, where it doesn't answer to any."""
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -70,6 +72,7 @@ def target(release: Mapping[str, Any]) -> Target:
         path=str(verify.get("path", "/")),
         app_header=verify.get("app_header"),
         model_header=verify.get("model_header"),
+        host=_host(release.get("hosts") or ["*"]),
     )
     return _without_blind_headers(found, release.get("versions") or {})
 
@@ -91,6 +94,11 @@ def _without_blind_headers(found: Target, versions: Mapping[str, Any]) -> Target
     if any(same(service) for service in found.others):
         return replace(found, model_header=None)
     return found
+
+
+def _host(hosts: Sequence[str]) -> str | None:
+    """One of these names; a star stands for any label."""
+    return None if "*" in hosts else str(hosts[0]).replace("*", "any")
 
 
 def _service(name: str, fields: Mapping[str, Any]) -> Service:

@@ -51,6 +51,8 @@ def _versions(found: Status) -> Iterator[str]:
         yield f"{version:8} {role}  wanted {weight}%  measured {_share(counts[version], requests)}"
         for service in release.services:
             yield f"         {service}: {release.versions[version][service]}"
+    if found.https:
+        yield f"https    {found.https}"
 
 
 def _share(hits: int, trials: int) -> str:

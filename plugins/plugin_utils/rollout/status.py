@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client
-from ansible_collections.roost.cluster.plugins.module_utils.release import lease
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    gateway_certificate,
+    lease,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.release.lease import Holder
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.telemetry import (
@@ -44,6 +47,8 @@ class Status:
     # Why the state of the rollout can't be shown.
     problem: str = ""
     edges: Sequence[float] = field(default_factory=histogram_edges)
+    # What the gateway answers over HTTPS with, in words; None: it doesn't.
+    https: str | None = None
 
     def tally(self, service: str, version: str) -> Tally:
         return self.grown.get(Subset(service, version), Tally())
@@ -68,6 +73,7 @@ def status(job: Job, window: float, now: datetime | None = None) -> Status:
         stored.document if stored else None,
         _holder(client, job, now or utc()),
         problems[0] if problems else "",
+        https=gateway_certificate.told(client, release, job.context, now or utc()),
     )
 
 

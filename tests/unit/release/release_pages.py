@@ -7,7 +7,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ansible_collections.roost.cluster.plugins.module_utils.release import names
+from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    certificates,
+    names,
+    proxies,
+)
 from release_pods import FINISHES, Block, Pod, matches, on_mesh
 
 if TYPE_CHECKING:
@@ -40,7 +44,17 @@ def routes(world: World, proxy: Pod) -> str:
             if matches(rule, proxy)
         ]
         hosts.append({"domains": route["spec"]["hosts"], "routes": rules})
-    return json.dumps({"configs": [{"route_config": {"virtual_hosts": hosts}}]})
+    servers = ["8080"] if not proxy.is_gateway else ["http.8080"]
+    servers += [names.https_routes("digits", "digits") for _secret in proxy.secrets]
+    configs = [{"route_config": {"name": name, "virtual_hosts": hosts}} for name in servers]
+    return json.dumps({"configs": configs})
+
+
+def certs(world: World, proxy: Pod) -> str:
+    secrets = [world.store.get(f"Secret istio-system/{name}") for name in proxy.secrets]
+    serials = [certificates.read(item).serial for item in secrets if item]
+    shown = [{"cert_chain": [{"serial_number": serial}]} for serial in serials]
+    return json.dumps({"certificates": shown})
 
 
 def _action(world: World, route: list[Block]) -> Block:
@@ -64,3 +78,6 @@ def _port(world: World, host: str) -> int:
 
 def _under_way(world: World, pod: Pod) -> int:
     return int(world.now - world.sent.get(pod.version, -FINISHES) < FINISHES)
+
+
+PAGES = {proxies.CLUSTERS: clusters, proxies.ROUTES: routes, proxies.CERTIFICATES: certs}

@@ -25,7 +25,7 @@ class Pod:
     born: int = 0
     ends: int | None = None
     broken: bool = False
-    # What its proxy has: DestinationRules and VirtualServices by key.
+    # What its proxy has: DestinationRules, VirtualServices and Gateways by key.
     config: dict[str, Block] = field(default_factory=dict)
 
     def ready(self, now: int) -> bool:
@@ -49,6 +49,12 @@ class Pod:
 
     def of(self, kind: str) -> Iterator[Block]:
         return (item for item in self.config.values() if item["kind"] == kind)
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secrets that a gateway has its certificates from."""
+        servers = [server for item in self.of("Gateway") for server in item["spec"]["servers"]]
+        return [server["tls"]["credentialName"] for server in servers if "tls" in server]
 
     def knows(self, host: str, version: str) -> bool:
         return any(

@@ -18,6 +18,7 @@ ENTRY = "app"
 
 def broken(world: World) -> Iterator[str]:
     yield from _routes_stand_before_pods(world)
+    yield from _certificates_stand_before_servers(world)
     pods = list(world.pods.values())
     for pod in pods:
         if pod.is_gateway:
@@ -36,6 +37,17 @@ def _routes_stand_before_pods(world: World) -> Iterator[str]:
         yield f"pods of {services - routed} without a route of their own"
     if services and all(on_mesh(route) for route in routes):
         yield "pods without a route at the gateway"
+
+
+def _certificates_stand_before_servers(world: World) -> Iterator[str]:
+    """Also while a gateway has not learned of another certificate yet."""
+    gateway = world.store.get("Gateway digits/digits")
+    if gateway and any("tls" in server for server in gateway["spec"]["servers"]):
+        known = {name for pod in world.pods.values() if pod.is_gateway for name in pod.secrets}
+        told = {server["tls"]["credentialName"] for server in gateway["spec"]["servers"][1:]}
+        for name in known | told:
+            if f"Secret istio-system/{name}" not in world.store:
+                yield f"a gateway shows the certificate of {name}, and there is none"
 
 
 def _drawn(route: Block) -> Iterator[tuple[str, str, int]]:

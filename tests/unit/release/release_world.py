@@ -70,9 +70,7 @@ class World:
         assert container == "istio-proxy"
         page = command[-1]
         proxy = self.pods[pod]
-        pages = release_pages
-        show = pages.clusters if page == "clusters" else pages.routes
-        return Executed(0, show(self, proxy))
+        return Executed(0, release_pages.PAGES[page](self, proxy))
 
     def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> tuple[int, str]:
         raise AssertionError
@@ -206,7 +204,7 @@ class World:
         live = {
             key: item
             for key, item in self.store.items()
-            if item["kind"] in ("DestinationRule", "VirtualService")
+            if item["kind"] in ("DestinationRule", "VirtualService", "Gateway")
         }
         for key in sorted(live.keys() | pod.config.keys()):
             if live.get(key) is not pod.config.get(key) and self.random.random() < chance:

@@ -9,13 +9,18 @@ from typing import Any
 
 import yaml
 from ansible_collections.roost.cluster.plugins.module_utils.release import spec
-from ansible_collections.roost.cluster.plugins.modules import release_plan, release_wait
+from ansible_collections.roost.cluster.plugins.modules import (
+    release_certificate,
+    release_plan,
+    release_wait,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ROLE = REPOSITORY / "roles" / "release"
 
 
 MODULES: dict[Any, dict[str, Any]] = {
+    release_certificate: release_certificate.ARGUMENTS,
     release_plan: release_plan.ARGUMENTS,
     release_wait: release_wait.ARGUMENTS,
 }

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.release import envoy, proxies
+from ansible_collections.roost.cluster.plugins.module_utils.release import envoy, names, proxies
 from ansible_collections.roost.cluster.plugins.module_utils.release.envoy import Endpoint, Route
 
 APP = "app.digits.svc.cluster.local"
@@ -102,7 +102,7 @@ def test_nothing_but_clusters_is_read() -> None:
 
 def test_routes_with_their_weights() -> None:
     (route,) = envoy.read_routes(GATEWAY)
-    assert route == Route(("*",), "weights", {V1: 90, V2: 10})
+    assert route == Route(("*",), "weights", {V1: 90, V2: 10}, "http.8080")
     assert envoy.drawn([route], "weights", APP) == {"v1": 90, "v2": 10}
     assert envoy.drawn([route], "weights", MODEL) is None
     assert envoy.drawn([route], "other", APP) is None
@@ -170,3 +170,58 @@ def test_a_pod_of_an_unknown_version_is_pinned_to_stable() -> None:
     check = proxies.PROXY_CHECKS["pins"]
     assert check.lacks(PINS, pod(version="v9"), routes) == []
     assert check.lacks(PINS, pod(version="v2"), routes) != []
+
+
+# A gateway with HTTPS.
+
+HTTPS = "https.443.https.digits.digits"
+
+
+def drawing(**weights: tuple[int, int]) -> str:
+    """The routes of servers, each with what it draws."""
+
+    def config(name: str, v1: int, v2: int) -> dict[str, Any]:
+        clusters = [
+            {"name": names.envoy_cluster(8080, version, "app.d"), "weight": weight}
+            for version, weight in (("v1", v1), ("v2", v2))
+        ]
+        rule = {"name": "weights", "route": {"weighted_clusters": {"clusters": clusters}}}
+        host = {"domains": ["*"], "routes": [rule]}
+        return {"route_config": {"name": name, "virtual_hosts": [host]}}
+
+    return json.dumps({"configs": [config(name, *pair) for name, pair in weights.items()]})
+
+
+@pytest.mark.parametrize(
+    ("https", "page", "missing"),
+    [
+        (HTTPS, {"http.8080": (90, 10), HTTPS: (90, 10)}, ""),
+        (HTTPS, {"http.8080": (90, 10), HTTPS: (80, 20)}, "over HTTPS draws app.d: v1 80%"),
+        (HTTPS, {"http.8080": (80, 20), HTTPS: (90, 10)}, "draws app.d: v1 80%"),
+        (HTTPS, {"http.8080": (90, 10)}, "over HTTPS draws app.d: no such rule"),
+        # Connections that end may keep a server's old routes for a while.
+        (None, {HTTPS: (80, 20), "http.8080": (90, 10)}, ""),
+        (None, {HTTPS: (90, 10)}, "no such rule"),
+    ],
+)
+def test_each_server_draws_as_it_shall(https: str | None, page: Any, missing: str) -> None:
+    expected = {"host": "app.d", "versions": {"v1": 90, "v2": 10}, "rules": ["weights"]}
+    expected |= {"https": https} if https else {}
+    check = proxies.PROXY_CHECKS["weights"]
+    found = "; ".join(check.lacks(expected, {}, proxies.READERS[check.page](drawing(**page))))
+    assert missing in found if missing else found == ""
+
+
+def test_each_gateway_shows_the_certificate() -> None:
+    page = json.dumps(
+        {
+            "certificates": [
+                {"ca_cert": [{"serial_number": "0aff"}], "cert_chain": []},
+                {"ca_cert": [], "cert_chain": [{"serial_number": "0B01"}, {"serial_number": "7"}]},
+            ]
+        }
+    )
+    check = proxies.PROXY_CHECKS["certificate"]
+    shown = proxies.READERS[check.page](page)
+    assert check.lacks("b01", {}, shown) == []
+    assert check.lacks("aff", {}, shown) == ["doesn't show the certificate aff yet"]

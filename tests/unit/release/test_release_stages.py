@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from datetime import datetime, timezone
 from functools import cache
 from typing import Any
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
+    certificates,
     live,
+    names,
     objects,
     planning,
     waiting,
@@ -36,6 +39,7 @@ EVERYTHING = {
     "override": {"header": "x-release"},
     "mirror": {"version": "v3"},
     "rate_limit": {"requests_per_second": 50},
+    "tls": {"self_signed": True},
 }
 BY_HEADER = {"override": {"header": "x-release"}}
 OTHER_TEMPLATE = {
@@ -71,10 +75,21 @@ OPTION_MOVES = {
 MOVES |= OPTION_MOVES
 
 
+def made(order: dict[str, Any]) -> dict[str, Any]:
+    """The secret that a plan orders."""
+    wanted = certificates.Names(tuple(order["hosts"]), tuple(order["addresses"]))
+    now = datetime.now(timezone.utc)
+    data = certificates.make("digits", wanted, order["serial"], now)
+    labels = names.common_labels("digits")
+    return certificates.secret(order["secret"], order["namespace"], labels, data)
+
+
 def run(world: World, file: dict[str, Any], limit: int = 400) -> list[Step]:
     """What the role does."""
     plan = planning.plan(file, world, CONTEXT)
     for step in plan.steps:
+        if step.certificate:
+            world.apply(made(step.certificate))
         for item in step.stage.objects:
             if step.stage.state == "absent":
                 world.delete(item)
@@ -111,6 +126,8 @@ def settled(world: World, **changes: Any) -> None:
         for item in objects.derive(final, CONTEXT, resolved(**changes))
         for key in [f"{item['kind']} {item['metadata']['name']}"]
     }
+    if final.tls:
+        wanted["Secret roost-digits-tls"] = {"kind": "Secret"}
     found = {f"{item['kind']} {item['metadata']['name']}": item for item in world.store.values()}
     assert found.keys() == wanted.keys()
     for key, item in wanted.items():

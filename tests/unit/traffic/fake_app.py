@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ class FakeApp:
     cut_every: int = 0
     close_kept_connections: bool = False
     headers: bool = True
+    secured: ssl.SSLContext | None = None
     virtual_services: list[dict[str, Any]] = field(default_factory=list)
 
     port: int = 0
@@ -40,7 +42,7 @@ class FakeApp:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.secured else 'http'}://127.0.0.1:{self.port}"
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.seen += 1
@@ -89,7 +91,7 @@ class FakeApp:
 
         async def start() -> None:
             await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0)
+            site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.secured)
             await site.start()
             self.port = runner.addresses[0][1]
 

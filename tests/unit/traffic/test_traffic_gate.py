@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import ApiError
+from ansible_collections.roost.cluster.plugins.module_utils.release import certificates
 from ansible_collections.roost.cluster.plugins.module_utils.verify.measure import (
     Settings,
     measure,
@@ -21,6 +22,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.verify.target import
 from tests.unit.api.stub import StubClient
 from tests.unit.playbook import run_playbook
 from tests.unit.traffic.fake_app import FakeApp, entry_route, release
+from tests.unit.traffic.fake_tls import data_for, secret_of, server
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 REQUESTS = 500
@@ -47,6 +49,7 @@ def settings(app: FakeApp, **changes: Any) -> Settings:
         "time_limit": 60.0,
         "timeout": 10.0,
         "concurrency": 16,
+        "fingerprint": None,
         "rate": None,
         "confidence": 0.9999,
         "gateway_namespace": "istio-system",
@@ -78,6 +81,25 @@ def test_the_live_weight_is_what_counts() -> None:
     assert broken(result) == []
     assert result["wanted"]["weight"] == 37
     assert "the file says v2 10%" in result["wanted"]["source"]
+
+
+def test_the_gateway_is_asked_for_a_host_that_it_answers_to() -> None:
+    wanted = target(release(hosts=["digits.example"]))
+    with FakeApp().running() as app:
+        measure(wanted, settings(app, requests=10), FakeClient(v1=90, v2=10))
+        measure(wanted, settings(app, requests=10, host="mine"), FakeClient(v1=90, v2=10))
+    asked = [request["Host"] for request in app.requests]
+    assert asked == ["digits.example"] * 10 + ["mine"] * 10
+
+
+def test_promises_over_https_are_told_from_the_others() -> None:
+    data = data_for()
+    fingerprint = certificates.read(secret_of(data)).fingerprint
+    with FakeApp(canary_share=0.3, secured=server(data)).running() as app:
+        pinned = settings(app, fingerprint=fingerprint)
+        result = measure(target(release()), pinned, FakeClient(v1=90, v2=10))
+    assert broken(result) == ["https split"]
+    assert result["lines"][0].startswith("https requests   500 in ")
 
 
 def test_one_answer_is_too_many_at_weight_0() -> None:

@@ -8,9 +8,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from ansible_collections.roost.cluster.plugins.module_utils.release import certificates
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.load import Plan, run
 
 from tests.unit.traffic.fake_app import FakeApp
+from tests.unit.traffic.fake_tls import data_for, secret_of, server
 
 
 def plan(url: str, **changes: Any) -> Plan:
@@ -120,3 +122,23 @@ def test_what_it_must_not_do_is_refused(changes: dict[str, Any], named: str) -> 
     settings = {"url": "http://127.0.0.1:1/", **changes}
     with pytest.raises(ValueError, match=f"^{named}: expected"):
         run(plan(**settings))
+
+
+def test_over_https_each_connection_has_to_show_the_certificate() -> None:
+    data = data_for()
+    fingerprint = certificates.read(secret_of(data)).fingerprint
+    with FakeApp(secured=server(data)).running() as app:
+        right, _ = run(plan(app.url, fingerprint=fingerprint, server_name="digits.example"))
+        wrong, _ = run(plan(app.url, fingerprint="ab" * 32))
+    assert {sample.status for sample in right} == {200}
+    assert len(app.connections) <= 8
+    assert {sample.failure for sample in wrong} == {"another certificate"}
+
+
+def test_https_without_a_certificate_to_expect_is_refused() -> None:
+    with pytest.raises(ValueError, match="or https and a fingerprint"):
+        plan("https://127.0.0.1:8443").check()
+    with pytest.raises(ValueError, match="expected https://"):
+        plan("http://127.0.0.1:8080", fingerprint="ab" * 32).check()
+    with pytest.raises(ValueError, match="fingerprint: expected 64 hexadecimal digits, got abc"):
+        plan("https://127.0.0.1:8443", fingerprint="abc").check()

@@ -26,7 +26,7 @@ def test_each_broken_check_is_a_failed_promise_on_the_last_lines(tmp_path: Path)
                 "control_plane": {"hosts": {"control": crashing}},
                 "workers": {"hosts": {"worker-1": unreachable}},
             },
-            "vars": {"ansible_become": False},
+            "vars": {"ansible_become": False, "node_ip": "127.0.0.1"},
         },
         "all": {
             "vars": {
@@ -34,7 +34,8 @@ def test_each_broken_check_is_a_failed_promise_on_the_last_lines(tmp_path: Path)
                 "roost_app_url": "http://127.0.0.1:1",
                 "bundle": {"kubelet": {"version": "v1.36.3"}},
                 "cluster_domain": "cluster.local",
-                "release": release(),
+                "release": release(tls={"self_signed": True}),
+                "istio_gateway_https_node_port": 30443,
                 # A template's value is seen when it is used; another one would be refused at once.
                 "verify_concurrency": "{{ 'a thousand' }}",
             }
@@ -48,7 +49,7 @@ def test_each_broken_check_is_a_failed_promise_on_the_last_lines(tmp_path: Path)
         ANSIBLE_CALLBACKS_ENABLED="roost.cluster.phases",
     )
     assert run.returncode == 2, run.stdout + run.stderr
-    last = run.stdout.splitlines()[-4:]
+    last = run.stdout.splitlines()[-6:]
     for line, (name, found) in zip(
         last,
         (
@@ -56,6 +57,8 @@ def test_each_broken_check_is_a_failed_promise_on_the_last_lines(tmp_path: Path)
             ("pull check ran on worker-1", "port 1"),
             ("the API answers", "/nonexistent/kubeconfig"),
             ("split check ran", "a thousand"),
+            ("https check ran", "/nonexistent/kubeconfig"),
+            ("https split check ran", "it did not run"),
         ),
     ):
         assert line.strip().startswith(f"promise failed: {name}: "), "\n".join(last)
