@@ -225,7 +225,8 @@ def _patch(
         metadata["annotations"] = {RECORD: json.dumps(record, sort_keys=True)}
     patch: dict[str, Any] = {"metadata": metadata}
     if list(before) != list(after):
-        # The list is replaced as a whole, so it must not have changed since it was read.
-        metadata["resourceVersion"] = node["metadata"]["resourceVersion"]
+        # The list is replaced as a whole, so it must not have changed since it was read. A node
+        # that is yet to be has no version.
+        metadata["resourceVersion"] = node["metadata"].get("resourceVersion")
         patch["spec"] = {"taints": list(after) or None}
     return patch

@@ -150,6 +150,13 @@ def test_the_taint_of_a_control_plane_is_kubeadms_and_ours() -> None:
     assert plan(after, {}, [], BY_KUBEADM).changes == []
 
 
+def test_a_node_that_is_yet_to_be_loses_its_taint() -> None:
+    """A control plane without taints, before kubeadm has made it."""
+    imagined = {"metadata": {}, "spec": {"taints": [CONTROL_PLANE_TAINT]}}
+    told = [change["what"] for change in plan(imagined, {}, [], BY_KUBEADM).changes]
+    assert told == [f"taint {CONTROL_PLANE_TAINT['key']}:NoSchedule"]
+
+
 def test_a_node_that_changes_meanwhile_is_read_again() -> None:
     seen = [node(), node(taints=[NOT_READY])]
     sent: list[Any] = []
