@@ -24,8 +24,9 @@ options:
 
 EXAMPLES = """
 - name: Apply Istio
-  kubernetes.core.k8s:
-    resource_definition: "{{ lookup('roost.cluster.istio_objects', values, istioctl=path) }}"
+  roost.cluster.objects_apply:
+    kubeconfig: .kube/config
+    objects: "{{ lookup('roost.cluster.istio_objects', values, istioctl=path) }}"
 """
 
 RETURN = """

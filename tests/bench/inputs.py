@@ -164,7 +164,7 @@ def _documents(folder: Path, asked: list[Asked], control: str, workers: list[str
 
 
 def _objects(folder: Path, asked: list[Asked]) -> None:
-    network = _arguments(asked, "pod_network", "roost.cluster.objects_plan", "localhost")
+    network = _arguments(asked, "pod_network", "roost.cluster.objects_apply", "localhost")
     stages = next(call["stages"] for call in asked if call["stages"])
     by_name = {stage["name"]: stage["objects"] for stage in stages}
     weights = by_name[WEIGHTS]

@@ -105,7 +105,7 @@ def test_the_gateways_route_comes_last(tmp_path: Path) -> None:
     asked = [
         {
             "role": "pod_network",
-            "module": "roost.cluster.objects_plan",
+            "module": "roost.cluster.objects_apply",
             "host": "localhost",
             "arguments": {"objects": []},
             "stages": None,

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Refused
+from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
+from ansible_collections.roost.cluster.plugins.module_utils.objects.applying import apply
 from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import outside, plan
 
 from tests.unit.api.stub import StubClient
@@ -52,6 +55,45 @@ def test_only_what_differs_is_returned_in_the_given_order() -> None:
 
 def test_a_status_that_moves_is_no_change() -> None:
     assert plan(FakeClient(config("same", "1", seen="before")), [config("same", "1")]) == []
+
+
+class Recorder(StubClient):
+    """Writes down what is applied, and refuses what is called wrong."""
+
+    def __init__(self) -> None:
+        self.applied: list[str] = []
+
+    def apply(self, item: dict[str, Any]) -> dict[str, Any]:
+        if item["metadata"]["name"] == "wrong":
+            raise Refused(422, "spec.port: Invalid value: 80")
+        self.applied.append(item["kind"])
+        return item
+
+
+def planned(*kinds_and_names: tuple[str, str]) -> list[tuple[dict[str, Any], Change]]:
+    return [
+        (
+            {**config(name, "1"), "kind": kind},
+            Change(f"{kind} here/{name}", "new", None, None),
+        )
+        for kind, name in kinds_and_names
+    ]
+
+
+def test_a_kind_is_applied_after_those_before_it() -> None:
+    client, done = Recorder(), list[Change]()
+    wanted = planned(("Namespace", "a"), *(("ConfigMap", str(n)) for n in range(20)), ("Pod", "b"))
+    apply(client, wanted, done)
+    assert client.applied == ["Namespace", *["ConfigMap"] * 20, "Pod"]
+    assert {change.item for change in done} == {change.item for _item, change in wanted}
+
+
+def test_what_is_refused_is_named_and_nothing_after_it_is_applied() -> None:
+    client, done = Recorder(), list[Change]()
+    with pytest.raises(Refused) as refused:
+        apply(client, planned(("Namespace", "a"), ("Service", "wrong"), ("Pod", "b")), done)
+    assert str(refused.value) == "Service here/wrong was refused: spec.port: Invalid value: 80"
+    assert [change.item for change in done] == ["Namespace here/a"]
 
 
 class Nodes(StubClient):

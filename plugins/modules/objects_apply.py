@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: objects_plan
-short_description: Say which objects a server-side apply would change, and why
+module: objects_apply
+short_description: Apply the objects that differ, and say why
 version_added: 0.1.0
 author: the Roost developers (!UNKNOWN)
 description:
-  - Asks the API server by a dry run for each object, several at once, and returns those that
-    differ, for M(kubernetes.core.k8s) to apply. Changes nothing itself.
+  - Asks the API server by a dry run for each object, several at once, and applies those that differ
+    by a server-side apply as C(roost), in the given order, neighbours of one kind at the same time.
 options:
   objects:
     description: The objects as they should be.
@@ -25,30 +25,23 @@ extends_documentation_fragment: [roost.cluster.kubernetes]
 attributes:
   check_mode:
     support: full
-    description: Changes nothing; reports as changed what the apply after it would change. Where
-      there is no kubeconfig yet, all objects are new. Where the cluster doesn't answer, nothing is
-      known.
+    description: Changes nothing; reports as changed what would be. Where there is no kubeconfig
+      yet, all objects are new. Where the cluster doesn't answer, nothing is known.
   diff_mode:
     support: full
     description: Shows the difference of objects that exist, and the reason for each object.
 """
 
 EXAMPLES = r"""
-- name: Compare
-  roost.cluster.objects_plan:
+- name: Apply
+  roost.cluster.objects_apply:
     kubeconfig: .kube/config
     objects: "{{ lookup('ansible.builtin.template', 'objects.yml.j2') | from_yaml_all }}"
-  register: plan
 """
 
 RETURN = r"""
-objects:
-  description: The objects that have to be applied.
-  type: list
-  elements: dict
-  returned: always
 changes:
-  description: What would change, and why.
+  description: What was changed (in check mode, what would be), and why.
   type: list
   elements: dict
   returned: always
@@ -59,6 +52,8 @@ unknown:
   elements: str
   returned: in check mode, where there is a cluster and it doesn't answer
 """
+
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.roost.cluster.plugins.module_utils.api.absent import dry_run_client
@@ -71,6 +66,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     Unreachable,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
+from ansible_collections.roost.cluster.plugins.module_utils.objects.applying import apply
 from ansible_collections.roost.cluster.plugins.module_utils.objects.planning import (
     outside,
     plan,
@@ -84,6 +80,14 @@ def shown(change: Change) -> dict[str, str]:
     return change.diff()
 
 
+def report(changes: list[Change]) -> dict[str, Any]:
+    return {
+        "changed": bool(changes),
+        "changes": [change.as_dict() for change in changes],
+        "diff": [shown(change) for change in changes],
+    }
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -94,22 +98,20 @@ def main() -> None:
         supports_check_mode=True,
     )
     connect = dry_run_client if module.check_mode else KubernetesClient
-    pod_cidr = module.params["pod_cidr"]
+    pod_cidr, done = module.params["pod_cidr"], list[Change]()
     try:
-        client = connect(module.params["kubeconfig"])
+        client: Any = connect(module.params["kubeconfig"])
         if pod_cidr and (why := outside(client, pod_cidr)):
             module.fail_json(msg=f"nothing was applied: {why}")
         found = plan(client, module.params["objects"])
+        if not module.check_mode:
+            apply(client, found, done)
     except (ApiError, ValueError) as error:
         if module.check_mode and isinstance(error, Unreachable):
-            module.exit_json(changed=False, objects=[], changes=[], unknown=[str(error)])
-        module.fail_json(msg=f"nothing was applied: {error}")
-    module.exit_json(
-        changed=module.check_mode and bool(found),
-        objects=[item for item, _change in found],
-        changes=[change.as_dict() for _item, change in found],
-        diff=[shown(change) for _item, change in found],
-    )
+            module.exit_json(changed=False, changes=[], unknown=[str(error)])
+        before = f"{len(done)} objects were changed, then" if done else "nothing was applied"
+        module.fail_json(msg=f"{before}: {error}", **report(done))
+    module.exit_json(**report([change for _item, change in found]))
 
 
 if __name__ == "__main__":
