@@ -34,7 +34,8 @@ class DigestCache:
     """Remembers files' digests for as long as nothing about the files has changed.
 
     Size, inode and both times are compared; the change time can't be set back by whoever
-    alters a file, so an altered file is read again.
+    alters a file, so an altered file is read again. So is every file after a start of the machine,
+    which may have lost what was written last: files needn't be flushed to the disk one by one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,18 +52,18 @@ class DigestCache:
         """The sha256 of a file, read only where it isn't known yet."""
         found = file.stat()
         entry = self._known.get(str(file))
-        if isinstance(entry, dict) and entry.get("stat") == _fingerprint(found):
+        if isinstance(entry, dict) and entry == {**_seen(found), "sha256": entry.get("sha256")}:
             return str(entry["sha256"])
         sha256 = sha256_of(file)
         settled = found.st_ctime_ns + TICK_NS < time.time_ns()
-        if settled and _fingerprint(file.stat()) == _fingerprint(found):
+        if settled and _seen(file.stat()) == _seen(found):
             self.record(file, sha256)
         return sha256
 
     def record(self, file: Path, sha256: str) -> None:
         """Note the digest of a file that was just read, or put in place by ourselves."""
         with self._lock:
-            self._known[str(file)] = {"sha256": sha256, "stat": _fingerprint(file.stat())}
+            self._known[str(file)] = {**_seen(file.stat()), "sha256": sha256}
             self._changed = True
 
     def save(self) -> None:
@@ -81,5 +82,13 @@ class DigestCache:
             self._changed = False
 
 
-def _fingerprint(found: os.stat_result) -> list[int]:
-    return [found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns]
+def _boot() -> str:
+    """Another one after each start of the machine; of containers, of what carries them."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return ""
+
+
+def _seen(found: os.stat_result) -> dict[str, Any]:
+    times = [found.st_mtime_ns, found.st_ctime_ns]
+    return {"stat": [found.st_size, found.st_ino, *times], "boot": _boot()}

@@ -176,7 +176,7 @@ def _place(root: Path, staging: Path, digest: str, cache: DigestCache) -> None:
             raise StateError(f"{source}: expected a file, found something else")
         os.fchown(handle, os.geteuid(), os.getegid())
         os.fchmod(handle, 0o644)
-        os.fsync(handle)
+        # Not flushed: what a loss of power leaves is found by its digest and sent again.
     finally:
         os.close(handle)
     sha256 = sha256_of(source)
