@@ -36,6 +36,20 @@ def test_a_program_is_the_bundles(host: Any, bundle: dict[str, Any], name: str) 
     assert host.check_output(f"command -v {name}") == PLACES[name]
 
 
+def test_pods_of_workers_will_find_their_images(
+    host: Any, bundle: dict[str, Any], eventually: Any
+) -> None:
+    """By the names that kubelet will ask for. The role has waited for none of them."""
+    wanted = set(host.file("/etc/roost/images").content_string.split())
+    is_worker = host.backend.get_hostname() != "control"
+    assert (bundle["istio-proxy"]["name"] in wanted) == is_worker
+
+    def missing() -> set[str]:
+        return wanted - set(host.check_output("ctr --namespace k8s.io images ls --quiet").split())
+
+    eventually(missing, set(), 120)
+
+
 def test_kubeadm_finds_the_machine_ready(host: Any, bundle: dict[str, Any]) -> None:
     """Its own checks for a control plane, but for those that a container fails in any case."""
     document = CONFIGURATION.format(version=bundle["kubelet"]["version"])
