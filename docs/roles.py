@@ -31,7 +31,8 @@ Spec = Mapping[str, Any]
 
 
 def read(path: Path) -> Any:
-    return yaml.safe_load(path.read_text())
+    """What a YAML file says; parsed by the C library where there is one, ten times as fast."""
+    return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def specs() -> dict[str, Spec]:

@@ -19,11 +19,12 @@ class Tally:
     histogram: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if all(map(_is_count, (self.attempts, self.failures, *self.histogram))):
+            return
         counts = {"attempts": self.attempts, "failures": self.failures}
         counts |= {f"histogram[{i}]": count for i, count in enumerate(self.histogram)}
         wrong = [f"{name}: got {count!r}" for name, count in counts.items() if not _is_count(count)]
-        if wrong:
-            raise ValueError(f"{'; '.join(wrong)}; expected integers of at least 0")
+        raise ValueError(f"{'; '.join(wrong)}; expected integers of at least 0")
 
     def __add__(self, other: Tally) -> Tally:
         if not self.histogram or not other.histogram:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.engine impor
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lock
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.notify import Notifier
-from release_pods import Pod, on_mesh
+from release_pods import on_mesh
 from release_samples import digests, resolved
 from release_samples import release as file_of
 from release_world import CONTEXT, Killed, World
@@ -56,7 +56,6 @@ class Site(World):
         self.counted: dict[str, dict[tuple[str, str], Counted]] = defaultdict(
             lambda: defaultdict(Counted)
         )
-        self.answers: Counter[str] = Counter()
         # By their names, so many calls find no server from now on.
         self.away: Counter[str] = Counter()
 
@@ -98,25 +97,34 @@ class Site(World):
     # What users do.
 
     def requests(self, count: int) -> None:
-        gateways = [pod for pod in self.pods.values() if pod.is_gateway]
-        for _request in range(count):
-            gateway = self.random.choice(gateways)
-            route = next(route for route in gateway.of("VirtualService") if not on_mesh(route))
+        """Drawn together, for nothing else happens meanwhile."""
+        gateways = {pod.name: pod for pod in self.pods.values() if pod.is_gateway}
+        for name, received in self._drawn(list(gateways), count):
+            routes = gateways[name].of("VirtualService")
+            route = next(route for route in routes if not on_mesh(route))
             drawn = route["spec"]["http"][-1]["route"]
-            version = self.random.choices(
-                [item["destination"]["subset"] for item in drawn],
-                [item.get("weight", 100) for item in drawn],
-            )[0]
-            self.answers[version] += 1
-            self._count(gateway, "app", version)
-            apps = [pod for pod in self.pods.values() if (pod.app, pod.version) == ("app", version)]
-            self._count(self.random.choice(apps), "model-service", version)
+            subsets = [item["destination"]["subset"] for item in drawn]
+            weights = [item.get("weight", 100) for item in drawn]
+            for version, sent in self._drawn(subsets, received, weights):
+                self._count(name, "app", version, sent)
+                pods = self.pods.values()
+                apps = [pod.name for pod in pods if (pod.app, pod.version) == ("app", version)]
+                for app, asked in self._drawn(apps, sent):
+                    self._count(app, "model-service", version, asked)
 
-    def _count(self, pod: Pod, service: str, version: str) -> None:
-        found = self.counted[pod.name][service, version]
-        found.sent += 1
-        found.failed += self.random.random() < self.failing.get(version, 0.0)
-        found.slow += self.random.random() < self.slow.get(version, 0.02)
+    def _drawn(
+        self, among: Sequence[str], count: int, weights: Sequence[int] | None = None
+    ) -> Iterable[tuple[str, int]]:
+        return Counter(self.random.choices(among, weights, k=count)).items()
+
+    def _count(self, pod: str, service: str, version: str, count: int) -> None:
+        found = self.counted[pod][service, version]
+        found.sent += count
+        found.failed += self._hit(count, self.failing.get(version, 0.0))
+        found.slow += self._hit(count, self.slow.get(version, 0.02))
+
+    def _hit(self, count: int, share: float) -> int:
+        return sum(self.random.random() < share for _request in range(count)) if share else 0
 
     def live(self) -> Any:
         return scenes.look(self, "digits", "digits", CONTEXT).release

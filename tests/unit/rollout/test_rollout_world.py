@@ -23,8 +23,14 @@ SEEDS = range(3)
 ONLY_V1 = {"canary": None}
 
 
+@pytest.fixture
+def no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes longer than the whole rollout."""
+    monkeypatch.setattr(preview, "steps_at", lambda *_asked: None)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_good_canary_is_promoted(seed: int) -> None:
+def test_a_good_canary_is_promoted(seed: int, no_forecast: None) -> None:
     found = site(seed)
     document = Rollout(found, "v2").go()
     assert document.outcome == "promoted", document.reason
@@ -49,7 +55,7 @@ def test_a_report_has_the_verdict_and_can_be_read_by_people_and_programs(tmp_pat
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_version_without_pods_is_brought_up_first(seed: int) -> None:
+def test_a_version_without_pods_is_brought_up_first(seed: int, no_forecast: None) -> None:
     found = site(seed, **ONLY_V1)
     document = Rollout(found, "v3", **ONLY_V1).go()
     assert document.outcome == "promoted", document.reason
@@ -70,12 +76,19 @@ def test_a_canary_that_fails_is_rolled_back(seed: int) -> None:
     assert document.steps[-1]["counts"]["app"]["canary"] <= 100
 
 
-def test_a_slow_canary_is_rolled_back() -> None:
+def test_a_slow_canary_is_rolled_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps_at = preview.steps_at
+    # The world's requests come much faster than real ones.
+    monkeypatch.setattr(preview, "steps_at", lambda known, _rate, at: steps_at(known, 40.0, at))
     found = site()
     found.slow["v2"] = 0.6
-    document = Rollout(found, "v2").go()
+    rollout = Rollout(found, "v2")
+    document = rollout.go()
     assert document.outcome == "rolled back"
     assert "latency" in document.reason
+    # Until then it told what it would take with a good one.
+    assert document.plan and [step["weight"] for step in document.plan["steps"]] == [10, 25, 50]
+    assert any("if nothing is wrong with the canary" in line for line in rollout.told)
 
 
 def test_no_traffic_is_never_health() -> None:
@@ -90,12 +103,6 @@ def test_no_traffic_is_never_health() -> None:
 
 # Decided at the first look of each step, so that most of what happens are changes.
 QUICK = {**ONLY_V1, "rollout": {"failure_margin": 0.5, "latency_margin": 6, "minimum_requests": 5}}
-
-
-@pytest.fixture
-def no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes longer than the whole rollout."""
-    monkeypatch.setattr(preview, "steps_at", lambda *_asked: None)
 
 
 @pytest.mark.parametrize("bad", [False, True])
@@ -134,7 +141,7 @@ def test_a_rollback_that_was_killed_is_finished_and_not_begun_anew(no_forecast: 
 
 
 @pytest.mark.parametrize("failing", [0.0, 0.5])
-def test_afterwards_an_unedited_file_changes_nothing(failing: float) -> None:
+def test_afterwards_an_unedited_file_changes_nothing(failing: float, no_forecast: None) -> None:
     found = site()
     found.failing["v2"] = failing
     Rollout(found, "v2").go()
