@@ -91,7 +91,7 @@ lint: ## every linter
 	@tests/lint
 
 unit: ## the tests of pure code
-	@$(PYTHON) -m pytest -q -n auto tests/unit
+	@$(PYTHON) -m pytest -q -n auto --dist worksteal tests/unit
 
 sanity: ## ansible-test sanity over the built collection
 	@tests/sanity/run

@@ -37,8 +37,10 @@ def start(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     "options",
     [
         (),
-        ("-e", "kubernetes_version=1.36.3", "-e", "api_endpoint=localhost:443"),
-        ("-e", "istio_gateway_http_node_port=31080"),
+        (
+            *("-e", "kubernetes_version=1.36.3", "-e", "api_endpoint=localhost:443"),
+            *("-e", "istio_gateway_http_node_port=31080"),
+        ),
     ],
 )
 def test_it_goes_on_to_the_machines(options: tuple[str, ...], tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ PLAYBOOK = f"""
   gather_facts: false
   tasks:
     - name: Ask the machine
-      ansible.builtin.ping:
+      # Without a module, which takes longer than the rest of a run.
+      ansible.builtin.raw: "true"
+      changed_when: false
   post_tasks:
     - name: Stop where the control plane is out of reach
       ansible.builtin.import_tasks: {TASKS}

@@ -4,16 +4,22 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.unit.playbook import run_playbook
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CHECK = "check_variables | Refuse variables that nobody knows"
+
+
+def path_of(name: str) -> str:
+    return str(REPOSITORY / "playbooks" / f"{name}.yml")
 
 
 def run(
@@ -30,9 +36,7 @@ def run(
         target.parent.mkdir(exist_ok=True)
         target.write_text(text)
     playbook = folder / "playbook.yml"
-    playbook.write_text(
-        f"- ansible.builtin.import_playbook: {REPOSITORY / 'playbooks' / name}.yml\n"
-    )
+    playbook.write_text(f"- ansible.builtin.import_playbook: {path_of(name)}\n")
     return run_playbook(
         playbook,
         f"--inventory={inventory}",
@@ -55,8 +59,33 @@ PLAYBOOKS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The tasks of each playbook in their order, as Ansible itself has them."""
+    folder = tmp_path_factory.mktemp("tasks")
+    done = run(folder, PLAYBOOKS[0], "--list-tasks", *map(path_of, PLAYBOOKS[1:]))
+    assert done.returncode == 0, done.stdout + done.stderr
+    _head, *parts = done.stdout.split("\nplaybook: ")
+    assert len(parts) == len(PLAYBOOKS)
+    return {
+        name: re.findall(r"^      (\S.*?)\tTAGS: ", part, re.MULTILINE)
+        for name, part in zip(PLAYBOOKS, parts)
+    }
+
+
 @pytest.mark.parametrize("name", PLAYBOOKS)
-def test_each_playbook_refuses_a_mistyped_variable_first(name: str, tmp_path: Path) -> None:
+def test_each_playbook_looks_at_its_variables_first(name: str, tasks: dict[str, list[str]]) -> None:
+    assert tasks[name][0] == CHECK
+    [first, *_others] = yaml.safe_load(Path(path_of(name)).read_text())
+    while "ansible.builtin.import_playbook" in first:
+        imported = REPOSITORY / "playbooks" / first["ansible.builtin.import_playbook"]
+        [first, *_others] = yaml.safe_load(imported.read_text())
+    assert first["gather_facts"] is False
+
+
+@pytest.mark.parametrize("name", ["site", "status"])
+def test_a_mistyped_variable_is_refused(name: str, tmp_path: Path) -> None:
+    """By playbooks that begin with an import and with a play of their own."""
     done = run(tmp_path, name, "-e", "kubernetes_verion=v1.36.3")
     told = last_words(done)
     assert "kubernetes_verion: unknown; did you mean kubernetes_version? (set with -e)" in told

@@ -19,20 +19,29 @@ BASE = {"pod_network_image": "flannel:v1", "pod_network_cidr": "10.244.0.0/16"}
 
 def rendered(folder: Path, *given: dict[str, Any]) -> list[tuple[Any, str]]:
     """For each set of options flannel's network configuration and the mark of its pods."""
+    variables = [{f"pod_network_{key}": each[key] for key in each} for each in given]
+    # As the role has it, but for all of them in one task.
+    rendered = [
+        f"{{{{ lookup('ansible.builtin.template', '{TEMPLATE}', template_vars=given[{n}]) }}}}"
+        for n in range(len(given))
+    ]
     task = {
         "name": "Render",
-        "ansible.builtin.template": {"src": str(TEMPLATE), "dest": "{{ item.dest }}"},
-        "vars": {"pod_network_" + key: f"{{{{ item.{key} }}}}" for key in given[0]},
-        "loop": [{**each, "dest": str(folder / f"{n}.yml")} for n, each in enumerate(given)],
+        "ansible.builtin.copy": {"content": rendered, "dest": str(folder / "rendered.json")},
     }
-    play = {"hosts": "localhost", "gather_facts": False, "vars": BASE, "tasks": [task]}
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {**BASE, "given": variables},
+        "tasks": [task],
+    }
     playbook = folder / "playbook.yml"
     playbook.write_text(yaml.safe_dump([play]))
     done = run_playbook(playbook, "--inventory=localhost,", "--connection=local")
     assert done.returncode == 0, done.stdout + done.stderr
     found = []
-    for number in range(len(given)):
-        objects = list(yaml.safe_load_all((folder / f"{number}.yml").read_text()))
+    for text in json.loads((folder / "rendered.json").read_text()):
+        objects = list(yaml.safe_load_all(text))
         [config] = [each for each in objects if each["kind"] == "ConfigMap"]
         [daemons] = [each for each in objects if each["kind"] == "DaemonSet"]
         annotations = daemons["spec"]["template"]["metadata"]["annotations"]
