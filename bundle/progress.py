@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -16,6 +17,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TransferSpeedColumn,
@@ -24,27 +26,21 @@ from rich.progress import (
 DETAIL_WIDTH = 60
 
 
-class Board:
-    """One line for each thing being built, and one for how many are done."""
+class _Shown:
+    """Lines with these columns behind their names, shown on a terminal while it is entered."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, *columns: ProgressColumn) -> None:
+        self._done = 0
         self._console = Console()
         self._live = self._console.is_terminal
-        self._total = total
-        self._done = 0
-        self._guard = threading.Lock()
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[detail]}"),
+            *columns,
             console=self._console,
             disable=not self._live,
         )
-        self._all = self._progress.add_task("bundle", total=total, detail="")
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
@@ -55,6 +51,21 @@ class Board:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
+
+
+class Board(_Shown):
+    """One line for each thing being built, and one for how many are done."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(
+            BarColumn(20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[detail]}"),
+        )
+        self._total = total
+        self._guard = threading.Lock()
+        self._all = self._progress.add_task("bundle", total=total, detail="")
 
     def record(self, write: Callable[[], None]) -> None:
         """Write down a result, one thread at a time."""
@@ -81,36 +92,14 @@ class Board:
             )
 
 
-class Bytes:
+class Bytes(_Shown):
     """How many bytes of a known number have been handled: a bar, or a line for each quarter."""
 
     def __init__(self, what: str, total: int) -> None:
+        super().__init__(BarColumn(40), DownloadColumn(), TransferSpeedColumn())
         self._what = what
         self._total = total
-        self._done = 0
-        self._console = Console()
-        self._live = self._console.is_terminal
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(40),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=self._console,
-            disable=not self._live,
-        )
         self._task = self._progress.add_task(what, total=total)
-
-    def __enter__(self) -> Bytes:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def add(self, count: int) -> None:
         before, self._done = self._done, self._done + count

@@ -72,10 +72,6 @@ def _check(present: docker_cli.Object, settings: Settings, checkout: Path) -> No
         )
 
 
-def down(settings: Settings) -> None:
-    remove(docker_cli.networks(f"{CLUSTER_LABEL}={settings.cluster}"))
-
-
 def remove(networks: list[docker_cli.Object]) -> list[str]:
     """The last network that goes takes the host's kernel settings back."""
     return docker_cli.remove("network", networks) + kernel_settings.restore(networks)

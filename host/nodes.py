@@ -185,9 +185,9 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     up_parser = commands.add_parser("up", help="make and start the nodes without Vagrant")
     up_parser.add_argument("nodes", nargs="*", metavar="NODE", help="which (default: all)")
     network_parser = commands.add_parser("network", help="the Docker network of the nodes")
-    network_parser.add_argument("action", choices=["up", "down"])
+    network_parser.add_argument("action", choices=["up"])
     edge_parser = commands.add_parser("edge", help="the container on 127.0.0.1")
-    edge_parser.add_argument("action", choices=["up", "stop", "down"])
+    edge_parser.add_argument("action", choices=["up", "stop"])
     forget_parser = commands.add_parser("forget", help="remove what is left of one node")
     forget_parser.add_argument("node", metavar="NODE")
     forget_parser.add_argument("address", metavar="ADDRESS")
@@ -226,11 +226,11 @@ def _run(options: argparse.Namespace, paths: Paths) -> int:
         for line in up(paths, settings, options.nodes):
             print(line)
     elif command == "network":
-        network.up(settings, paths.root) if options.action == "up" else network.down(settings)
+        network.up(settings, paths.root)
     elif options.action == "up":
         edge_up(settings, paths.root)
     else:
-        (edge.stop if options.action == "stop" else edge.down)(settings)
+        edge.stop(settings)
     return 0
 
 

@@ -99,8 +99,6 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
 }
 
-docker_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
-
 # Why this machine can't be set up by this user; all reasons at once.
 refusals() {
   local wanted="$1"
@@ -109,7 +107,7 @@ refusals() {
     echo "missing packages: $wanted"
     echo "on Debian 12 as root: apt-get install --no-install-recommends $wanted"
     echo "elsewhere install what gives the same commands"
-  elif [ -z "$wanted" ] && [ "$(id -u)" != 0 ] && ! docker_answers; then
+  elif [ -z "$wanted" ] && [ "$(id -u)" != 0 ] && ! host/docker_engine answers; then
     echo "Docker Engine doesn't answer $(id -un); start it as root, or join the group docker"
   fi
 }

@@ -10,13 +10,11 @@ require "yaml"
 module Roost
   # Ends Vagrant with a message and no trace, and leaves the machines as they are.
   class Error < Vagrant::Errors::VagrantError
-    def initialize(text)
-      @text = text
-      super()
-    end
+    attr_reader :error_message
 
-    def error_message
-      @text
+    def initialize(text)
+      @error_message = text
+      super()
     end
   end
 
@@ -60,8 +58,7 @@ module Roost
       # There is no port to forward: sshd is reached at the container's own address.
       node.vm.network "forwarded_port", id: "ssh", guest: 22, host: 2222, disabled: true
       # By name, because Vagrant removes networks that it made itself, of other projects too.
-      node.vm.network "private_network",
-                      name: "roost-#{name}", ip: machine.address, netmask: "24"
+      node.vm.network "private_network", name: "roost-#{name}", ip: machine.address, netmask: "24"
       node.vm.provider "docker" do |docker|
         # Which build of it, the bundle says when the first machine is made.
         docker.image = "roost.internal/node"
@@ -197,13 +194,12 @@ module Roost
       groups = data("inventory/hosts.yml").dig("all", "children", "cluster", "children")
       control, workers = %w[control_plane workers].map do |role|
         groups.fetch(role).fetch("hosts").map do |host, variables|
-          Machine.new(host, role, in_subnet(variables.fetch("ansible_host").split(".").last.to_i))
+          Machine.new(host, role, in_subnet(variables.fetch("ansible_host")[/\d+\z/]))
         end
       end
-      first = workers.first.address.split(".").last.to_i
+      first = workers.first.address[/\d+\z/].to_i
       control + Array.new(@settings.fetch("workers")) do |index|
-        workers[index] ||
-          Machine.new("worker-#{index + 1}", "workers", in_subnet(first + index))
+        workers[index] || Machine.new("worker-#{index + 1}", "workers", in_subnet(first + index))
       end
     end
 
@@ -216,8 +212,8 @@ module Roost
     end
 
     def absent(env)
-      names = machines.map { |machine| machine.name.to_sym }
-      names.reject { |host| env.machine(host, provider.to_sym).state.id == :running }
+      state = ->(host) { env.machine(host.to_sym, provider.to_sym).state.id }
+      machines.map(&:name).reject { |host| state.call(host) == :running }
     end
 
     # -- Containers -------------------------------------------------------------------------
@@ -262,9 +258,7 @@ module Roost
 
     def python
       path = "#{@root}/.venv/bin/python"
-      return path if File.executable?(path)
-
-      raise Error, "#{path} is missing: run `make setup` first"
+      File.executable?(path) ? path : raise(Error, "#{path} is missing: run `make setup` first")
     end
 
     # -- Other programs ---------------------------------------------------------------------

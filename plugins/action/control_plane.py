@@ -6,30 +6,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import marks
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import KubeadmError
 from ansible_collections.roost.cluster.plugins.plugin_utils.kubeadm import drift, report
+from ansible_collections.roost.cluster.plugins.plugin_utils.kubeadm.node_action import (
+    NodeAction,
+    Variables,
+)
 
 # Looks as if the machine had just become a node.
 NEW_NODE = {"metadata": {}, "spec": {"taints": [marks.CONTROL_PLANE_TAINT]}}
 
 
-class ActionModule(ActionBase):
-    """The module looks and acts; what has to be done is decided here."""
+class ActionModule(NodeAction):
+    """The control_plane module: first it looks, then it takes the steps to what is described."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
+    MODULE = "control_plane"
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        super().run(tmp, task_vars)
+    def keep(self, task_vars: Variables) -> dict[str, Any]:
         arguments = {**self._task.args, "steps": None}
-        wrong = marks.problems(arguments.get("labels") or {}, arguments.get("taints") or [])
-        if wrong:
-            return report.refusal(wrong)
-        first = self._module(arguments, task_vars)
+        first = self.ask(arguments, task_vars)
         if first.get("failed"):
             return first
         seen = first.pop("seen", None)
@@ -38,7 +34,7 @@ class ActionModule(ActionBase):
         except KubeadmError as error:
             return {**first, "failed": True, "msg": str(error)}
         if found.steps and not self._task.check_mode:
-            done = self._module({**arguments, "steps": found.steps}, task_vars)
+            done = self.ask({**arguments, "steps": found.steps}, task_vars)
             if done.get("failed"):
                 return {**done, "changes": [*first["changes"], *done.get("changes", [])]}
         result = report.with_changes(first, found.changes)
@@ -60,11 +56,3 @@ class ActionModule(ActionBase):
         if marked.changes:
             found.steps.append({"name": "node", "labels": labels, "taints": taints})
         return found
-
-    def _module(
-        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None
-    ) -> dict[str, Any]:
-        result: dict[str, Any] = self._execute_module(
-            module_name="roost.cluster.control_plane", module_args=arguments, task_vars=task_vars
-        )
-        return result

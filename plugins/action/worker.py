@@ -6,10 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import marks
-from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import KubeadmError
 from ansible_collections.roost.cluster.plugins.plugin_utils.kubeadm import drift, report
 from ansible_collections.roost.cluster.plugins.plugin_utils.kubeadm.joining import (
     api_errors,
@@ -18,29 +15,20 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.kubeadm.joining impo
     connected,
     node_access,
 )
+from ansible_collections.roost.cluster.plugins.plugin_utils.kubeadm.node_action import (
+    NodeAction,
+    Variables,
+)
 
 
-class ActionModule(ActionBase):
+class ActionModule(NodeAction):
     """The worker module, with a token where it has to join, and the node's labels and taints."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
+    MODULE = "worker"
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        try:
-            return self._keep(task_vars)
-        except KubeadmError as error:
-            raise AnsibleActionFail(str(error)) from None
-
-    def _keep(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def keep(self, task_vars: Variables) -> dict[str, Any]:
         arguments = {"token": None, **self._task.args}
         labels, taints = arguments.get("labels") or {}, arguments.get("taints") or []
-        wrong = marks.problems(labels, taints)
-        if wrong:
-            return report.refusal(wrong)
         result = self._joined(arguments, task_vars)
         if result.get("failed") or result.get("unknown"):
             return result
@@ -50,7 +38,7 @@ class ActionModule(ActionBase):
         if seen:
             found = drift.worker(seen, arguments.get("kubelet_configuration") or "")
         if found.steps and not self._task.check_mode:
-            done = self._module({**arguments, "reconfigure": True}, task_vars)
+            done = self.ask({**arguments, "reconfigure": True}, task_vars)
             if done.get("failed"):
                 return {**done, "changed": result["changed"], "changes": result["changes"]}
         node = seen["node"] if seen else {"metadata": {}, "spec": {"taints": marks.plain(taints)}}
@@ -59,16 +47,14 @@ class ActionModule(ActionBase):
             self._mark(arguments, labels, taints)
         return report.with_changes(result, [*found.changes, *marked.changes])
 
-    def _joined(
-        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None
-    ) -> dict[str, Any]:
+    def _joined(self, arguments: dict[str, Any], task_vars: Variables) -> dict[str, Any]:
         """What the module answers, once the machine is a node or where it would become one."""
-        result = self._module(arguments, task_vars)
+        result = self.ask(arguments, task_vars)
         if result.get("failed") or not result["needs_join"] or self._task.check_mode:
             return result
         return self._join(arguments, task_vars)
 
-    def _join(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _join(self, arguments: dict[str, Any], task_vars: Variables) -> dict[str, Any]:
         kubeconfig = arguments["kubeconfig"]
         what = "made or revoked no bootstrap token for the join"
         with (
@@ -77,7 +63,7 @@ class ActionModule(ActionBase):
             bootstrap_token(client) as token,
         ):
             joining = {**arguments, "token": token, "ca_hash": ca_hash(client)}
-            return self._module(joining, task_vars)
+            return self.ask(joining, task_vars)
 
     def _mark(self, arguments: dict[str, Any], labels: Any, taints: Any) -> None:
         name = arguments["document"]["nodeRegistration"]["name"]
@@ -86,11 +72,3 @@ class ActionModule(ActionBase):
         with connected(kubeconfig) as client, api_errors(kubeconfig, what):
             read, patch = node_access(client, name)
             marks.apply(read, patch, labels, taints)
-
-    def _module(
-        self, arguments: dict[str, Any], task_vars: dict[str, Any] | None
-    ) -> dict[str, Any]:
-        result: dict[str, Any] = self._execute_module(
-            module_name="roost.cluster.worker", module_args=arguments, task_vars=task_vars
-        )
-        return result
