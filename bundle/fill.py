@@ -89,7 +89,7 @@ def _have(cache: Cache, lock: Lock, components: Components, missing: list[Compon
         _in_parallel(needed, lambda source: _have_source(cache, lock, source, board))
         _in_parallel(missing, lambda item: _have_component(cache, lock, item, board))
     if any(item.kind == "image" and not item.release for item in missing):
-        images.forget_build_images()
+        images.forget_build_images(cache)
     # Downloads are of no more use, for the store has what was in them.
     for source in _sources_of(missing):
         if source.recipe == RELEASE:

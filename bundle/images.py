@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -22,10 +23,6 @@ from bundle.errors import BundleError
 from bundle.names import repository_of
 from bundle.run import Watched, need, output, run
 
-# A base image lives in Docker only while the bundle is filled.
-BASE_REPOSITORY = "roost-build"
-BUILD_LABEL = "roost.build=base"
-
 
 def docker(*arguments: str) -> str:
     return output([need("docker"), *arguments]).strip()
@@ -36,19 +33,22 @@ def docker_has(reference: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def base_reference(source: Source) -> str:
-    return f"{BASE_REPOSITORY}/{source.name}:{source.key[:16]}"
+def build_name(cache: Cache) -> str:
+    """What the images of this cache's builds are called, and labelled with, as long as they are in
+    Docker: another cache may be filled at the same time, and has the same Docker."""
+    return f"roost-build-{hashlib.sha256(str(cache.root.resolve()).encode()).hexdigest()[:12]}"
 
 
 def import_base(cache: Cache, source: Source, log: Path) -> str:
     """Have a root file system in Docker as an image to build on; return its name."""
-    reference = base_reference(source)
+    reference = f"{build_name(cache)}/{source.name}:{source.key[:16]}"
     if not docker_has(reference):
         root = cache.source_folder(source.name, source.key) / "root.tar"
         # An import has no settings of its own, and without PATH no command is found. What is
         # built on it inherits the label, by which the rest is found and removed afterwards.
         path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        command = [need("docker"), "import", "--change", path, "--change", f"LABEL {BUILD_LABEL}"]
+        label = f"LABEL roost.build={build_name(cache)}"
+        command = [need("docker"), "import", "--change", path, "--change", label]
         run([*command, str(root), reference], log=log)
     return reference
 
@@ -83,7 +83,7 @@ def _place(source: Path, target: Path) -> None:
 
 def build_image(cache: Cache, component: Component, context: Path, log: Path) -> tuple[str, int]:
     """Build one image and move it into the store; return its digest and size in bytes."""
-    reference = f"{BASE_REPOSITORY}/{component.id}:{component.key[:16]}"
+    reference = f"{build_name(cache)}/{component.id}:{component.key[:16]}"
     command = [need("docker"), "build", "--force-rm", "--network", "none", "--quiet"]
     command += ["--file", str(component.dockerfile), "--tag", reference]
     if "base" in component.spec:
@@ -226,9 +226,11 @@ def forget_loaded(cache: Cache) -> None:
             docker("image", "rm", "--force", identity)
 
 
-def forget_build_images() -> None:
-    """Remove the base images, and the stages built on them, that builds left in Docker."""
-    docker("image", "prune", "--force", "--filter", f"label={BUILD_LABEL}")
-    names = docker("image", "ls", "--quiet", f"{BASE_REPOSITORY}/*").split()
-    for name in dict.fromkeys(names):
-        docker("image", "rm", "--force", name)
+def forget_build_images(cache: Cache) -> None:
+    """Remove the base images, and the stages built on them, that this cache's builds left in
+    Docker."""
+    name = build_name(cache)
+    docker("image", "prune", "--force", "--filter", f"label=roost.build={name}")
+    names = docker("image", "ls", "--quiet", f"{name}/*").split()
+    for image in dict.fromkeys(names):
+        docker("image", "rm", "--force", image)

@@ -20,6 +20,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.steering imp
     COMMON,
     Steering,
     steered,
+    walked,
 )
 
 ARGUMENTS = {
@@ -43,12 +44,19 @@ class ActionModule(Steering):
             for line in found.lines:
                 self.tell(line)
             result = {**self.planned(found.objects), "plan": found.lines}
-            return {**result, "changed": result["changed"] or found.walks}
+            if found.walks:
+                walk = {"what": f"release {job.name}", "why": found.lines[0]}
+                result |= {
+                    "changed": True,
+                    "changes": [walk, *result["changes"]],
+                    "diff": [{"prepared": f"{found.lines[0]}\n"}, *result["diff"]],
+                }
+            return result
         document = engine.run(job, version, self.tell)
         if document is None:
             release, changed = decide.tidy(job, self.tell)
             return steered(job, release, changed, self.tell)
-        result = {"changed": True, **document.summary()}
+        result = {"changed": True, "changes": [walked(document)], **document.summary()}
         if document.outcome != PROMOTED:
             result |= {"failed": True, "msg": lines.ending(document)}
         return result

@@ -15,6 +15,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.refusal impo
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.steering import (
     COMMON,
     Steering,
+    walked,
 )
 
 ARGUMENTS = {
@@ -47,7 +48,12 @@ class ActionModule(Steering):
         found = drill.drill(job, fault, self.tell)
         for line in found.lines():
             self.tell(line)
-        result = {"changed": True, "outcome": found.document.outcome, **found.as_dict()}
+        result = {
+            "changed": True,
+            "changes": [walked(found.document)],
+            "outcome": found.document.outcome,
+            **found.as_dict(),
+        }
         if found.document.outcome != ROLLED_BACK:
             why = lines.ending(found.document)
             result |= {"failed": True, "msg": f"the canary was not rolled back: {why}"}

@@ -67,6 +67,11 @@ options:
     description: Least value of C(fs.inotify.max_user_instances).
     type: int
     default: 0
+  kubernetes_version:
+    description:
+      - The version that the machine is to run, such as V(v1.36.3). A control plane that it has
+        already must be of this version.
+    type: str
   report_only:
     description: Return the problems instead of failing with them.
     type: bool

@@ -90,4 +90,10 @@ canary:
   description: Version and images of the pair that was rolled out.
   returned: when it began
   type: dict
+changes:
+  description: What changed in the cluster, or would in check mode, in order, and why.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{what: VirtualService digits/digits-gateway, why: "v1 90%, v2 10% → v1 75%, v2 25%"}]
 """

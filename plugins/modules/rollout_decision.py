@@ -62,4 +62,10 @@ commit:
   returned: success
   type: list
   elements: str
+changes:
+  description: What changed in the cluster, or would in check mode, in order, and why.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{what: VirtualService digits/digits-gateway, why: "v1 90%, v2 10% → v1 75%, v2 25%"}]
 """

@@ -73,4 +73,10 @@ bad:
   description: Failed attempts among them.
   returned: when it ended
   type: int
+changes:
+  description: What changed in the cluster, or would in check mode, in order, and why.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{what: VirtualService digits/digits-gateway, why: "v1 90%, v2 10% → v1 75%, v2 25%"}]
 """

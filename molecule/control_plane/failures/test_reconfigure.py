@@ -43,6 +43,19 @@ def test_a_scheduler_that_refuses_its_arguments_has_the_old_ones(converge: Any, 
     assert unchanged(converge)
 
 
+def test_another_version_is_refused_before_anything_is_replaced(playbook: Any, host: Any) -> None:
+    binaries = "sha256sum /usr/local/bin/kubelet /usr/local/bin/kubeadm"
+    before = host.check_output(binaries)
+    ran = playbook(
+        REPOSITORY / "playbooks" / "cluster.yml", "-e", "preflight_kubernetes_version=v1.99.0"
+    )
+    assert ran.code != 0
+    assert "Kubernetes: found a control plane of v1." in ran.output
+    assert "expected v1.99.0, which the bundle holds" in ran.output
+    assert host.check_output(binaries) == before
+    assert all(counts["changed"] == 0 for counts in ran.recap.values())
+
+
 def unchanged(converge: Any) -> bool:
     ran = converge("--check", "--diff")
     return bool(ran.code == 0 and all(counts["changed"] == 0 for counts in ran.recap.values()))

@@ -36,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     checks_kernel.swap,
     checks_kernel.modules,
     checks_kernel.inotify,
+    checks_system.kubernetes,
 )
 
 
@@ -74,6 +75,7 @@ ARGUMENTS: dict[str, Any] = {
     },
     "swap": {"type": "str", "choices": ["off", "fail", "ignore"], "default": "off"},
     "min_inotify_instances": {"type": "int", "default": 0},
+    "kubernetes_version": {"type": "str"},
     "report_only": {"type": "bool", "default": False},
 }
 

@@ -86,3 +86,16 @@ def disks(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
                 f"{disk['min_mb']} MiB or more",
                 f"free {disk['min_mb'] - free} MiB",
             )
+
+
+def kubernetes(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    """Before kubeadm and kubelet of another version take the place of those that run."""
+    wanted = wishes.get("kubernetes_version")
+    if wanted and machine.kubernetes not in ("", wanted):
+        yield Problem(
+            "Kubernetes",
+            f"a control plane of {machine.kubernetes}",
+            f"{wanted}, which the bundle holds",
+            f"fill the bundle with {machine.kubernetes} again, or make the machines anew: Roost "
+            "has no upgrade of a running cluster yet",
+        )

@@ -30,6 +30,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.listeners impor
 from ansible_collections.roost.cluster.plugins.module_utils.node.swap import devices
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Machine:
     modules_missing: tuple[str, ...]
     inotify_instances: int
     inotify_watches: int
+    kubernetes: str  # version of the control plane that this machine has; empty where it has none
 
     @property
     def default_interface(self) -> str:
@@ -126,6 +128,7 @@ def look(
         modules_missing=tuple(name for name in modules if canonical(name) not in known),
         inotify_instances=number(node.read("/proc/sys/fs/inotify/max_user_instances")),
         inotify_watches=number(node.read("/proc/sys/fs/inotify/max_user_watches")),
+        kubernetes=api_server_version(node.read(API_SERVER) or ""),
         time=time.time(),  # last, so that little time passes until it is compared
     )
 
@@ -133,6 +136,12 @@ def look(
 def parse_os_release(text: str) -> dict[str, str]:
     pairs = (line.split("=", 1) for line in text.splitlines() if re.match(r"^[A-Z_]+=", line))
     return {key: value.strip().strip("\"'") for key, value in pairs}
+
+
+def api_server_version(manifest: str) -> str:
+    """The version that kubeadm's manifest of the API server runs."""
+    match = re.search(r"^\s+image: \S*/kube-apiserver:(v[\w.-]+)$", manifest, re.MULTILINE)
+    return match.group(1) if match else ""
 
 
 def memory_mb(meminfo: str) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ansible_collections.roost.cluster.plugins.module_utils.api import evidence
@@ -16,6 +16,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     Refused,
     is_away,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, object_key
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
     expect,
@@ -57,6 +58,8 @@ class Hands:
     allowed: Callable[[], None]
     # Called for each pause while something is awaited; raises if that has to end.
     sleep: Callable[[float], None] = time.sleep
+    # What was changed, and why, in order.
+    made: list[Change] = field(default_factory=list)
 
     def look(self, name: str, namespace: str) -> Scene:
         return scenes.look(self.client, name, namespace, self.context)
@@ -73,12 +76,14 @@ class Hands:
         notes: list[str] = []
         route = scene.route
         for step in plan.steps:
+            reasons = {change.item: change for change in step.changes}
             for item in step.stage.objects:
                 self.allowed()
                 if object_key(item) == object_key(route) and step.stage.state != "absent":
                     route = self._change(_unless_changed(item, route), step.stage.state)
                 else:
                     self._change(item, step.stage.state)
+                self.made.append(reasons[object_key(item)])
             notes += self._wait(release, step.stage.wait)
         if not plan.steps:
             notes += self._wait(release, plan.steady)
@@ -89,6 +94,8 @@ class Hands:
         changed the route since the scene was looked at. Doesn't wait."""
         self.allowed()
         route = self._change(self._route(scene, release), "present")
+        why = f"{_shares(scene.release)} → {_shares(release)}"
+        self.made.append(Change(object_key(route), why, scene.route, route))
         return scene.with_route(release, route)
 
     def drawn(self, release: Release) -> None:
@@ -149,6 +156,10 @@ def _unless_changed(item: Block, read: Block) -> Block:
     """To be refused if it was changed since it was read."""
     version = read["metadata"]["resourceVersion"]
     return {**item, "metadata": {**item["metadata"], "resourceVersion": version}}
+
+
+def _shares(release: Release) -> str:
+    return ", ".join(f"{version} {weight}%" for version, weight in release.weights.items())
 
 
 def as_soon_as_it_answers(act: Callable[[], _Given], pause: Callable[[float], None]) -> _Given:

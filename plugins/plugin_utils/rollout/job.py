@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Editor
+from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
 from ansible_collections.roost.cluster.plugins.module_utils.release import planning
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
@@ -54,6 +55,8 @@ class Job:
     reports: Path | None = None
     who: str = field(default_factory=who)
     session: str = field(default_factory=lambda: secrets.token_hex(8))
+    # What was changed on the cluster, and why, in order.
+    made: list[Change] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -73,7 +76,7 @@ class Job:
 
     def hands(self, beat: Heartbeat) -> Hands:
         """What changes the cluster while the lock is held."""
-        return Hands(self.client, self.context, self.timeout, beat.certain, beat.pause)
+        return Hands(self.client, self.context, self.timeout, beat.certain, beat.pause, self.made)
 
     def begun(self, live: Release, canary: Pair) -> Document:
         """A rollout that begins now. The cookies of a canary that is live already are its own."""

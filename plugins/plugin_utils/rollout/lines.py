@@ -94,10 +94,14 @@ def to_commit(stable: str, canary: tuple[str, int] | None, images: Mapping[str, 
     return lines
 
 
+def outcome(document: Document) -> str:
+    return f"rollout {document.id} of {document.canary.version}: {document.outcome}"
+
+
 def ending(document: Document) -> str:
     """How a rollout ended that didn't end promoted, why, and what a person can do."""
     version, weight = document.canary.version, document.weight
-    head = f"rollout {document.id} of {version}: {document.outcome}"
+    head = outcome(document)
     if document.outcome == documents.ROLLED_BACK:
         return f"{head}: {document.reason}. {document.stable.version} has the whole weight"
     if document.outcome == documents.STOPPED:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import signal
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     ApiError,
     KubernetesClient,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
 from ansible_collections.roost.cluster.plugins.module_utils.release import planning, spec
 from ansible_collections.roost.cluster.plugins.module_utils.release.live import Unreadable
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Release
@@ -30,6 +32,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.resolving im
     read_lock,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import lines
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import Document
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.faults import Left
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.hands import Late, Moved
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.histograms import OtherEdges
@@ -90,13 +93,16 @@ class Steering(ActionBase):
         _result, wanted = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
+        made: list[Change] = []
         try:
             self.check(wanted)
             # Ansible's workers don't exit by themselves: what the client writes would stay.
             with tempfile.TemporaryDirectory(prefix="roost-") as folder:
-                return self.steer(self._job(wanted, folder), wanted)
+                result = self.steer(replace(self._job(wanted, folder), made=made), wanted)
         except _TOLD as error:
-            raise AnsibleActionFail(str(error)) from None
+            until_then = {"changed": bool(made), "changes": told(made)}
+            raise AnsibleActionFail(str(error), result=until_then) from None
+        return {**result, "changes": [*result.get("changes", []), *told(made)]}
 
     def check(self, wanted: Mapping[str, Any]) -> None:
         """Refuse values that can't be used, before anything is looked at."""
@@ -106,7 +112,8 @@ class Steering(ActionBase):
 
     def planned(self, plan: planning.Plan) -> dict[str, Any]:
         """The result of a dry run."""
-        return {"changed": bool(plan.changes), "diff": plan.diff()}
+        changes = told(plan.changes)
+        return {"changed": bool(changes), "changes": changes, "diff": plan.diff()}
 
     @property
     def tell(self) -> Callable[[str], None]:
@@ -133,6 +140,16 @@ class Steering(ActionBase):
 
     def _path(self, path: str | None) -> str | None:
         return str(self._loader.path_dwim(path)) if path else None
+
+
+def told(changes: Iterable[Change]) -> list[dict[str, str]]:
+    """Changes in the form that the plan of a run is made from."""
+    return [change.as_dict() for change in changes]
+
+
+def walked(document: Document) -> dict[str, str]:
+    """A rollout as a change of its release."""
+    return {"what": f"release {document.release}", "why": lines.outcome(document)}
 
 
 def steered(

@@ -39,6 +39,7 @@ WISHES: dict[str, Any] = {
     "ports": [{"port": 10250, "by": ["kubelet"]}, {"port": 179}],
     "swap": "fail",
     "min_inotify_instances": 512,
+    "kubernetes_version": "v1.36.3",
 }
 
 
@@ -74,6 +75,11 @@ def test_a_fit_machine_has_no_problem() -> None:
         ({"uid": 1000}, "rights: found user id 1000, expected root"),
         ({"python": (3, 8)}, "Python: found 3.8, expected 3.9 or newer"),
         ({"init": "sh"}, "init: found sh, expected systemd as process 1"),
+        (
+            {"kubernetes": "v1.35.4"},
+            "Kubernetes: found a control plane of v1.35.4, expected v1.36.3, which the bundle "
+            "holds; fill the bundle with v1.35.4 again, or make the machines anew",
+        ),
         ({"cgroup_version": 0}, "cgroups: found none"),
         (
             {"cgroup_version": 2, "cgroup_controllers": ("cpu", "cpuset", "pids")},

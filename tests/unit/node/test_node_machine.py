@@ -20,6 +20,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.listeners impor
     listening,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.node.machine import (
+    api_server_version,
     cgroups,
     free_mb,
     look,
@@ -55,6 +56,12 @@ def test_addresses_as_the_kernel_sent_them() -> None:
     assert (1, "127.0.0.1", 8) in found
     assert all(len(address.split(".")) == 4 for _, address, _ in found)
     assert list(netlink.messages(data[:10])) == []
+
+
+def test_the_version_of_a_control_plane_is_its_api_servers() -> None:
+    rendered = DATA.parents[1] / "kubeadm" / "data" / "rendered" / "kube-apiserver.yaml.txt"
+    assert api_server_version(rendered.read_text()) == "v1.36.3"
+    assert api_server_version("") == ""
 
 
 def test_os_release() -> None:
