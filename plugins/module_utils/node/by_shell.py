@@ -88,6 +88,7 @@ def machine(printed: str) -> Machine:
         modules_missing=(),
         inotify_instances=0,
         inotify_watches=0,
+        kubernetes="",
     )
 
 

@@ -58,7 +58,7 @@ def decide(job: Job, decision: str, tell: Tell) -> Decided:
     with Heartbeat(lock) as beat:
         if former:
             tell(f"took over from {former}, whose rollout stops")
-        faults.clear(job.client, job.name, job.namespace, tell)
+        job.made.extend(faults.clear(job.client, job.name, job.namespace, tell))
         hands = job.hands(beat)
         scene = job.look()
         if scene.release.canary is None:

@@ -106,7 +106,7 @@ def drill(job: Job, fault: Fault, tell: Callable[[str], None]) -> Drilled:
             f"{live.name} has no canary that gets requests; expected one for the drill to break. "
             "Give it some by playbooks/rollout.yml or playbooks/shift.yml"
         )
-    faults.clear(job.client, job.name, job.namespace, tell)
+    job.made.extend(faults.clear(job.client, job.name, job.namespace, tell))
     version = live.canary.version
     item = envoy_filters.fault(live, live.entry.name, version, fault)
     reader = readings.Reader(job.client, live, job.context, histogram_edges())

@@ -12,7 +12,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     Editor,
     is_away,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block
+from ansible_collections.roost.cluster.plugins.module_utils.api.comparison import Change
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, object_key
 from ansible_collections.roost.cluster.plugins.module_utils.release import names
 
 # Tries to remove a fault, and seconds between two of them: a server that was restarted is back.
@@ -42,12 +43,17 @@ def remove(
             return
 
 
-def clear(client: Editor, release: str, namespace: str, tell: Callable[[str], None]) -> None:
-    """Remove the faults of drills that could not do so themselves."""
+def clear(
+    client: Editor, release: str, namespace: str, tell: Callable[[str], None]
+) -> list[Change]:
+    """Remove the faults of drills that could not do so themselves; which ones."""
     selector = f"{names.release_selector(release)},{names.DRILL_LABEL}"
+    made = []
     for fault in client.list("EnvoyFilter", namespace, selector):
         client.delete(fault)
+        made.append(Change(object_key(fault), "a fault that a drill had left", fault, None))
         tell(f"removed EnvoyFilter {fault['metadata']['name']}, a fault that a drill had left")
+    return made
 
 
 def _still_there(fault: Block, error: Exception) -> str:

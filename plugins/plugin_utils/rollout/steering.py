@@ -166,7 +166,7 @@ def steered(
     for line in commit:
         tell(line)
     return {
-        "changed": changed,
+        "changed": changed or bool(job.made),
         "stable": release.stable,
         "canary": canary.version if canary else None,
         "weight": canary.weight if canary else 0,

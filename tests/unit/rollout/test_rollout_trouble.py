@@ -138,9 +138,12 @@ def test_a_fault_that_stays_is_told_of_and_the_next_rollback_removes_it(
     assert faults_of(found) == ["EnvoyFilter digits/app-v2-drill"]
     be_clumsy(found, 0)
     told: list[str] = []
-    decide.decide(desk(found), decide.ROLL_BACK, told.append)
+    job = desk(found)
+    decide.decide(job, decide.ROLL_BACK, told.append)
     assert faults_of(found) == []
     assert any("app-v2-drill, a fault that a drill had left" in line for line in told)
+    removed = {"what": "EnvoyFilter digits/app-v2-drill", "why": "a fault that a drill had left"}
+    assert job.made[0].as_dict() == removed
 
 
 # -- The walk -------------------------------------------------------------------------------
