@@ -40,6 +40,8 @@ IMAGES = {
 }
 VERSION_HEADER, MODEL_HEADER = "x-app-version", "x-model-version"
 LINES_WITHIN = 180.0
+# Settings by which it is decided at once, for tests of something else than decisions.
+QUICK = {"failure_margin": 0.5, "latency_margin": 6, "minimum_requests": 20, "look_seconds": 2}
 
 
 @pytest.fixture(scope="session")

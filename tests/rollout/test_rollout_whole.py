@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.release.envoy_filters import Fault
 
 from tests.rollout.conftest import (
+    QUICK,
     broken,
     deployments,
     file,
@@ -27,8 +28,6 @@ from tests.rollout.conftest import (
 RATE = 100.0
 LEAST_REQUESTS = 10_000
 ROLLBACK_SECONDS = 3.0
-# Decided at once, for tests of something else than decisions.
-QUICK = {"failure_margin": 0.5, "latency_margin": 6, "minimum_requests": 20, "look_seconds": 2}
 
 pytestmark = pytest.mark.usefixtures("release")
 

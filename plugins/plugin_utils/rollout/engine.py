@@ -115,7 +115,7 @@ class Engine:
     def go(self, scene: Scene, canary: Pair) -> Document:
         self._scene = scene
         begun = self._begin(canary)
-        self._notifier.notify(notify.BEGUN, self._document)
+        self._notifier.notify(notify.BEGUN, self._document, scene.weight)
         self._walk(begun, canary)
         self._notifier.notify(notify.VERDICT, self._document)
         reports.keep(self._job.reports, self._document, self._tell)
@@ -166,7 +166,7 @@ class Engine:
         stable = Pair(live.stable, dict(live.versions[live.stable]))
         stored = self._earlier()
         earlier = stored.document if stored else None
-        weight = live.canary.weight if live.canary else 0
+        weight = self._scene.weight
         if stored and earlier and opening.goes_on(earlier, live, stable, canary):
             self._judge = Judge.resumed(
                 self._job,
@@ -197,8 +197,7 @@ class Engine:
 
     def _bring_up(self, canary: Pair) -> walk.Action:
         """The pair's pods run and every proxy knows them; its weight stays as it is, at first 0."""
-        live = self._scene.release
-        weight = live.canary.weight if live.canary else 0
+        weight = self._scene.weight
         release = self._with(weight)
         self._save()
         try:

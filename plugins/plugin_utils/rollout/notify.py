@@ -31,7 +31,7 @@ def post(url: str, body: bytes, timeout: float) -> None:
         answer.read(1)
 
 
-def message(event: str, document: Document) -> dict[str, Any]:
+def message(event: str, document: Document, weight: int) -> dict[str, Any]:
     """What is sent: enough to say in one line what happened."""
     return {
         "event": event,
@@ -41,7 +41,7 @@ def message(event: str, document: Document) -> dict[str, Any]:
         "who": document.who,
         "stable": document.stable.version,
         "canary": document.canary.version,
-        "weight": document.weight,
+        "weight": weight,
         "outcome": document.outcome,
         "reason": document.reason,
         "began": document.began,
@@ -73,9 +73,11 @@ class Notifier:
         self._waiting.put(None)
         self._thread.join()
 
-    def notify(self, event: str, document: Document) -> None:
+    def notify(self, event: str, document: Document, weight: int | None = None) -> None:
+        """`weight` is the canary's, where the document doesn't know it yet."""
         if self._settings is not None:
-            self._waiting.put(message(event, document))
+            known = document.weight if weight is None else weight
+            self._waiting.put(message(event, document, known))
 
     def _work(self) -> None:
         while True:

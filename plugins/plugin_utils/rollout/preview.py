@@ -56,7 +56,7 @@ def preview(job: Job, asked: Asked) -> Preview:
         found = f"{asked.version} is the stable version already"
         return Preview(job.plan(scene, live), [found], False, None)
     images = opening.pair_of(asked, live, job.file, job.digests)
-    weight = live.canary.weight if live.canary else 0
+    weight = scene.weight
     progress = live.progress or Progress(documents.new_id(), (weight,))
     release = scenes.with_canary(live, asked.version, images, weight, progress)
     objects = job.plan(scene, release)

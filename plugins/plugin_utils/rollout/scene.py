@@ -41,6 +41,11 @@ class Scene:
         return self.release.versions
 
     @property
+    def weight(self) -> int:
+        """The canary's, in percent; 0 without one."""
+        return self.release.canary.weight if self.release.canary else 0
+
+    @property
     def route(self) -> Block:
         found = live.entry_route(self.inventory, self.release.name, self.release.namespace)
         if found is None:
