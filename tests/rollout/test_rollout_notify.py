@@ -45,6 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.end_headers()
 
+    def log_message(self, *_said: Any) -> None:
+        """Nothing: it would stand between the lines of the playbook."""
+
 
 @contextmanager
 def receiver() -> Iterator[Receiver]:
