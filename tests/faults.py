@@ -110,6 +110,23 @@ def moved_away(machine: Any, path: str) -> Iterator[None]:
 
 
 @contextmanager
+def kubeadm_replaced(machine: Any, script: str) -> Iterator[None]:
+    """A script of the shell is run in the place of kubeadm, which it may call as $kubeadm.
+
+    Its parent, $PPID, is our module on the machine.
+    """
+    path, folder = "/usr/local/bin/kubeadm", "/opt/kubeadm-replaced"
+    text = f"#!/bin/sh\nkubeadm={folder}/real\n{script}\n"
+    machine.run_expect([0], f"mkdir {folder} && cp {path} {folder}/real")
+    machine.run_expect([0], f"printf %s > {folder}/script && chmod 755 {folder}/script", text)
+    machine.run_expect([0], f"mount --bind {folder}/script {path}")
+    try:
+        yield
+    finally:
+        machine.run_expect([0], f"umount --lazy {path} && rm -r {folder}")
+
+
+@contextmanager
 def stopped(machine: Any, unit: str) -> Iterator[None]:
     """A service doesn't run."""
     machine.run_expect([0], f"systemctl stop {unit}")

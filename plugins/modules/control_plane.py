@@ -104,7 +104,11 @@ import contextlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import observed, steps
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
+    observed,
+    steps,
+    unproved,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.arguments import MARKS
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     KubeadmError,
@@ -127,18 +131,28 @@ FRESH = ("init", "reset")
 
 def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]:
     """Have a control plane, and say what a running one is like."""
+    changes = unproved.take_back(check_mode)
     state = look()
     plan = decide(state, node)
-    result: dict[str, Any] = {"changed": plan.action != "nothing", "changes": told(plan)}
+    changes += told(plan)
+    result: dict[str, Any] = {"changed": bool(changes), "changes": changes}
     if plan.action != "nothing":
         if check_mode:
             return result
-        own_address(params["documents"][0]["localAPIEndpoint"]["advertiseAddress"])
+        for address in addresses(params["documents"][0]):
+            own_address(address)
         act(plan, params["documents"], params["images"])
         if plan.action in FRESH:
             return result
         state = look()
     return {**result, "seen": observed.control_plane(params["documents"], state.objects, node)}
+
+
+def addresses(document: dict[str, Any]) -> set[str]:
+    """Those on which the API server and kubelet are to be reached."""
+    arguments = document["nodeRegistration"].get("kubeletExtraArgs") or []
+    given = {one["value"] for one in arguments if one["name"] == "node-ip"}
+    return {document["localAPIEndpoint"]["advertiseAddress"], *given}
 
 
 def told(plan: Plan) -> list[dict[str, str]]:

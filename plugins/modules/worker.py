@@ -110,6 +110,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import (
     KUBECONFIG,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import unproved
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.arguments import MARKS
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     KubeadmError,
@@ -138,14 +139,17 @@ def node_ip(document: dict[str, Any]) -> str:
 
 def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]:
     """Have a node, unless it has to join and there is no token yet, and say what it is like."""
+    changes = unproved.take_back(check_mode)
     state = look(node)
     plan = decide(state)
     needs_join = plan.action in ("join", "reset")
     changed = plan.action != "nothing"
+    if changed:
+        changes.append({"what": f"worker: {plan.action}", "why": plan.why})
     result: dict[str, Any] = {
-        "changed": changed,
+        "changed": bool(changes),
         "needs_join": needs_join,
-        "changes": [{"what": f"worker: {plan.action}", "why": plan.why}] if changed else [],
+        "changes": changes,
     }
     if needs_join and not params["token"] and not check_mode:
         # Before a token is made.

@@ -19,6 +19,8 @@ LOCK = Path("/run/roost-kubeadm.lock")
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
 SOCKET = "/run/containerd/containerd.sock"
 TAIL = 2000
+# The lock, while it is held. Commands hold it as well: they go on when what started them is killed.
+_held: list[int] = []
 
 
 class KubeadmError(Exception):
@@ -45,6 +47,7 @@ def run(command: Sequence[str], *, stdin: str | None = None, timeout: float = 60
             errors="replace",
             timeout=timeout,
             check=False,
+            pass_fds=_held,
         )
     except FileNotFoundError as error:
         raise KubeadmError(
@@ -81,7 +84,7 @@ def kubeadm(*arguments: str, stdin: str | None = None) -> str:
 
 @contextlib.contextmanager
 def exclusive(limit: float = 300) -> Iterator[None]:
-    """One run at a time: kubeadm goes on when the controller that started it is killed."""
+    """One run at a time: kubeadm goes on when what started it is killed, and keeps the lock."""
     with LOCK.open("w") as handle:
         until = time.monotonic() + limit
         while True:
@@ -95,7 +98,11 @@ def exclusive(limit: float = 300) -> Iterator[None]:
                         "`ps ax` on the node for a kubeadm that hangs, and end it"
                     ) from None
                 time.sleep(0.5)  # flock has no wait with a limit
-        yield
+        _held.append(handle.fileno())
+        try:
+            yield
+        finally:
+            _held.clear()
 
 
 def image_digests() -> dict[str, str]:

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import shutil
 import string
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import causes, etcd, reset
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     ADMIN_CONF,
     KubeadmError,
@@ -25,7 +25,6 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents im
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.observed import by_name
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.steps import pull
 
-ETCD_DATA = Path("/var/lib/etcd")
 # What `kubeadm init` leaves in the cluster, in the order in which it makes it.
 LEFT_BY_INIT = (
     "ConfigMap/kubeadm-config",
@@ -33,6 +32,8 @@ LEFT_BY_INIT = (
     "ConfigMap/kube-proxy",
     "DaemonSet/kube-proxy",
     "Deployment/coredns",
+    # The last of all. Of what is made between these, nothing lacks if it is there.
+    "RoleBinding/kube-proxy",
 )
 RECOVERY_SECONDS = 90
 
@@ -45,6 +46,7 @@ class State:
     etcd_data: bool = False
     admin_conf: bool = False
     api: bool = False
+    reset_begun: bool = False
     # By kind and name: all nodes, and what kubeadm init leaves.
     objects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -54,7 +56,7 @@ class State:
 
     @property
     def untouched(self) -> bool:
-        return not (self.manifests or self.etcd_data or self.admin_conf)
+        return not (self.manifests or self.etcd_data or self.admin_conf or self.reset_begun)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ def decide(state: State, node: str) -> Plan:
     """What a seen state asks for."""
     if state.untouched:
         return Plan("init", "no control plane on this machine")
+    if state.reset_begun:
+        return Plan("reset", "an earlier run ended while it reset this machine")
     if not state.api:
         if not state.etcd_data:
             return Plan("reset", "an earlier run of kubeadm init ended before etcd held anything")
@@ -77,15 +81,19 @@ def decide(state: State, node: str) -> Plan:
     if not missing:
         return Plan("nothing")
     if "ConfigMap/kubeadm-config" in missing:
-        others = [name for name in state.nodes if name != node]
-        if others:
-            raise KubeadmError(
-                "ConfigMap/kubeadm-config: expected in kube-system, where kubeadm init leaves it, "
-                f"and not found, while {', '.join(others)} belong to the cluster; restore it, or "
-                "remove the cluster with `make down`"
-            )
-        return Plan("reset", "an earlier run of kubeadm init ended before it recorded the cluster")
+        return unrecorded(state.nodes, node)
     return Plan("finish", f"an earlier run ended before {', '.join(missing)}")
+
+
+def unrecorded(nodes: Iterable[str], node: str) -> Plan:
+    """What to do about a cluster with these nodes that kubeadm init hasn't recorded yet."""
+    if others := [name for name in nodes if name != node]:
+        raise KubeadmError(
+            "ConfigMap/kubeadm-config: expected in kube-system, where kubeadm init leaves it, "
+            f"and not found, while {', '.join(others)} belong to the cluster; restore it, or "
+            "remove the cluster with `make down`"
+        )
+    return Plan("reset", "an earlier run of kubeadm init ended before it recorded the cluster")
 
 
 def look() -> State:
@@ -93,8 +101,9 @@ def look() -> State:
     admin = Path(ADMIN_CONF).exists()
     state = State(
         manifests=any(Path("/etc/kubernetes/manifests").glob("*.yaml")),
-        etcd_data=(ETCD_DATA / "member").exists(),
+        etcd_data=reset.holds_data(),
         admin_conf=admin,
+        reset_begun=reset.begun(),
     )
     if not admin or kubectl(ADMIN_CONF, "get", "--raw", "/readyz").code:
         return state
@@ -104,13 +113,7 @@ def look() -> State:
     # Half an answer would look as if something was missing.
     if left.code or nodes.code:
         return state
-    return State(
-        manifests=state.manifests,
-        etcd_data=state.etcd_data,
-        admin_conf=True,
-        api=True,
-        objects={**by_name(left.out), **by_name(nodes.out)},
-    )
+    return replace(state, api=True, objects={**by_name(left.out), **by_name(nodes.out)})
 
 
 def act(plan: Plan, documents: list[dict[str, Any]], images: dict[str, str]) -> None:
@@ -120,39 +123,45 @@ def act(plan: Plan, documents: list[dict[str, Any]], images: dict[str, str]) -> 
     elif plan.action == "finish":
         _finish(documents)
     elif plan.action == "reset":
-        _reset()
+        reset.reset()
         _init(documents, images)
     elif plan.action == "init":
         _init(documents, images)
 
 
 def _recover(node: str, documents: list[dict[str, Any]], images: dict[str, str]) -> None:
-    """Start kubelet and wait for the API; what it then holds decides. Never a reset blindly."""
+    """Start kubelet and ask the API, or etcd, until one of them says what there is.
+
+    Only what they say leads to a reset, never that they say nothing.
+    """
     must(["systemctl", "start", "kubelet.service"])
     until = time.monotonic() + RECOVERY_SECONDS
-    while not (state := look()).api:
+    while True:
+        plan, silence = _recovered(node)
+        if plan:
+            act(plan, documents, images)
+            return
         if time.monotonic() > until:
             raise KubeadmError(
-                f"the API server doesn't answer within {RECOVERY_SECONDS} s, and etcd's directory "
-                f"{ETCD_DATA} holds data, so nothing was reset. Look at `journalctl -u kubelet` "
-                "and /var/log/pods on this machine; to give the cluster up, run `make down`. "
-                f"The journal's last lines:\n{_journal()}"
+                f"{silence}, so nothing was reset. Put right what is said below, and run the same "
+                f"again; to give the cluster up, run `make down`.\n{causes.told()}"
             )
-        time.sleep(1)  # polled: there is no API yet to watch
-    act(decide(state, node), documents, images)
+        time.sleep(1)  # polled: there is nothing yet that could be watched
 
 
-def _journal() -> str:
-    return must(["journalctl", "-u", "kubelet.service", "-n", "12", "--no-pager", "-o", "cat"])
-
-
-def _reset() -> None:
-    """Undo a half-done init. etcd's data are copied before, for whoever needs to look."""
-    if (ETCD_DATA / "member").exists():
-        copy = Path(f"/var/lib/roost/etcd-{time.strftime('%Y%m%dT%H%M%S')}")
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(ETCD_DATA, copy)
-    kubeadm("reset", "--force", "--cri-socket", "unix:///run/containerd/containerd.sock")
+def _recovered(node: str) -> tuple[Plan | None, str]:
+    """What is to be done as far as it can be known, else what is silent."""
+    state = look()
+    if state.api:
+        return decide(state, node), ""
+    silence = f"the API server doesn't answer within {RECOVERY_SECONDS} s"
+    try:
+        held = etcd.held()
+    except etcd.Unreadable as error:
+        return None, f"{silence}, and etcd's directory {reset.ETCD_DATA} holds data: {error}"
+    if not held.cluster:
+        return unrecorded(held.nodes, node), ""
+    return None, f"{silence}, and etcd holds a cluster with {', '.join(held.nodes) or 'no node'}"
 
 
 @contextlib.contextmanager
@@ -181,6 +190,7 @@ def _finish(documents: list[dict[str, Any]]) -> None:
             "upload-config all",
             "mark-control-plane",
             "bootstrap-token --skip-token-print",
+            "kubelet-finalize all",
             "addon all",
         ):
             kubeadm("init", "phase", *phase.split(), "--config=/dev/stdin", stdin=text)

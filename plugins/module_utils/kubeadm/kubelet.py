@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import causes, trial
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     KubeadmError,
     must,
-    run,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.observed import KUBELET_FILE
-from ansible_collections.roost.cluster.plugins.module_utils.node.core import Node
-from ansible_collections.roost.cluster.plugins.module_utils.node.writes import Rights, atomic_write
 
 HEALTH = "http://127.0.0.1:10248/healthz"
 # kubelet restarts pods only where it must: it finds the running ones again.
@@ -27,19 +25,26 @@ STEADY_SECONDS = 2
 
 def reconfigure(write: Sequence[str], documents: str | None = None) -> None:
     """Have kubeadm write the file by the command `write`, restart kubelet, and see that it runs."""
-    before = KUBELET_FILE.read_bytes()
+    trial.begin(KUBELET_FILE)
     try:
         must(write, stdin=documents)
         must(["systemctl", "restart", "kubelet.service"])
         wait_until_healthy()
     except KubeadmError as error:
-        atomic_write(Node(), KUBELET_FILE, before, Rights(0o644, None, None))
-        must(["systemctl", "reset-failed", "kubelet.service"])
-        must(["systemctl", "restart", "kubelet.service"])
+        put_back()
         raise KubeadmError(
             f"kubelet doesn't run with the new configuration, and has the old one again; correct "
             f"kubelet's configuration in the inventory: {error}"
         ) from error
+    trial.passed(KUBELET_FILE)
+
+
+def put_back() -> None:
+    """Have the configuration again with which it ran."""
+    trial.put_back(KUBELET_FILE, 0o644)
+    must(["systemctl", "reset-failed", "kubelet.service"])
+    must(["systemctl", "restart", "kubelet.service"])
+    trial.passed(KUBELET_FILE)
 
 
 def wait_until_healthy() -> None:
@@ -54,10 +59,8 @@ def wait_until_healthy() -> None:
         elif now - healthy_since >= STEADY_SECONDS:
             return
         if now > until:
-            lines = ["journalctl", "-u", "kubelet.service", "-n", "8", "--no-pager", "-o", "cat"]
             raise KubeadmError(
-                f"{HEALTH} doesn't say ok within {HEALTHY_SECONDS} s; the journal's last lines:\n"
-                f"{run(lines).out}"
+                f"{HEALTH} doesn't say ok within {HEALTHY_SECONDS} s; {causes.told()}"
             )
         time.sleep(0.25)  # kubelet has no way to be waited for
 

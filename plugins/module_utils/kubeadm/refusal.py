@@ -8,15 +8,22 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import causes
 from ansible_collections.roost.cluster.plugins.module_utils.node.listeners import listeners
 
 _PORT = re.compile(r"\[ERROR Port-(\d+)\]")
+# Those in which it waits for what it has started.
+_WAIT = re.compile(
+    r"error execution phase (?:wait-control-plane|upload-config|mark-control-plane|bootstrap-token"
+    r"|addon|kubelet-start|kubelet-wait-bootstrap)"
+)
 _IMAGE = re.compile(r"failed to pull image \\?\"?([^\s\"\\]*[^\s\"\\:])")
 
 
 def advice(said: str, proc: Path = Path("/proc")) -> str:
     """Lines to put below kubeadm's; empty if there is nothing to add."""
-    return "".join(f"\n{line}" for line in (*_ports(said, proc), *_images(said), *_runtime(said)))
+    lines = (*_ports(said, proc), *_images(said), *_runtime(said), *_waits(said))
+    return "".join(f"\n{line}" for line in lines)
 
 
 def _ports(said: str, proc: Path) -> Iterator[str]:
@@ -43,3 +50,8 @@ def _runtime(said: str) -> Iterator[str]:
             "containerd: expected to run, and it doesn't answer; look at `systemctl status "
             "containerd`, or run the role container_runtime"
         )
+
+
+def _waits(said: str) -> Iterator[str]:
+    if _WAIT.search(said):
+        yield causes.told()

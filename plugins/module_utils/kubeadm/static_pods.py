@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import causes, trial
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     ADMIN_CONF,
     KubeadmError,
@@ -16,11 +17,10 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands imp
     kubectl,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.observed import MANIFESTS
-from ansible_collections.roost.cluster.plugins.module_utils.node.core import Node
-from ansible_collections.roost.cluster.plugins.module_utils.node.writes import Rights, atomic_write
 
 # kubelet lets the old process end, which may take half a minute, and starts the new one.
 RESTARTED_SECONDS = 120
+LAST_WORDS = 5
 PHASES = {
     "etcd": ("etcd", "local"),
     "kube-apiserver": ("control-plane", "apiserver"),
@@ -38,22 +38,32 @@ _COMM = 15
 
 def regenerate(component: str, documents: str) -> None:
     """Have kubeadm write the manifest, and wait until the new process answers."""
-    path = MANIFESTS / f"{component}.yaml"
-    before = path.read_bytes() if path.exists() else None
+    path = manifest(component)
     old = processes(component)
+    trial.begin(path)
     kubeadm("init", "phase", *PHASES[component], "--config=/dev/stdin", stdin=documents)
     if _restarted(component, old):
+        trial.passed(path)
         return
-    words = _last_words(component)
-    if before is not None:
-        failed = processes(component)
-        atomic_write(Node(), path, before, Rights(0o600, None, None))
-        _restarted(component, failed)
+    words = causes.told(), *causes.log(component)[-LAST_WORDS:]
+    put_back(component)
     raise KubeadmError(
         f"{component} doesn't answer within {RESTARTED_SECONDS} s with the new manifest, and has "
         "the old one again; correct the cluster's configuration in the inventory. Its last words:\n"
-        f"{words}"
+        + "\n".join(words)
     )
+
+
+def put_back(component: str) -> None:
+    """Have the manifest again with which it ran, and wait until it does."""
+    failed = processes(component)
+    if trial.put_back(manifest(component), 0o600):
+        _restarted(component, failed)
+    trial.passed(manifest(component))
+
+
+def manifest(component: str) -> Path:
+    return MANIFESTS / f"{component}.yaml"
 
 
 def processes(component: str) -> set[str]:
@@ -88,11 +98,3 @@ def _answers(component: str) -> bool:
         except OSError:
             return False
     return kubectl(ADMIN_CONF, "get", "--raw", "/readyz").code == 0
-
-
-def _last_words(component: str) -> str:
-    logs = Path("/var/log/pods").glob(f"kube-system_{component}-*/{component}/*.log")
-    newest = max(logs, key=lambda path: path.stat().st_mtime, default=None)
-    if newest is None:
-        return "it has left no log"
-    return "\n".join(newest.read_text(errors="replace").splitlines()[-5:])

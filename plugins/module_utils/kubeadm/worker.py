@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import kubelet, observed
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
+    causes,
+    kubelet,
+    observed,
+    trial,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     BINARIES,
     KubeadmError,
@@ -21,7 +26,10 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands imp
     must,
     run,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import as_text
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import (
+    CRI_SOCKET,
+    as_text,
+)
 
 KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
 # What a join leaves before kubelet has credentials; kubeadm refuses to join over it.
@@ -129,15 +137,15 @@ def act(plan: Plan, document: dict[str, Any], node: str) -> None:
         must(["systemctl", "start", "kubelet.service"])
         return
     if plan.action == "reset":
-        kubeadm("reset", "--force", "--cri-socket", "unix:///run/containerd/containerd.sock")
+        kubeadm("reset", "--force", "--cri-socket", CRI_SOCKET)
+        trial.forget_all()
     kubeadm("join", "--config=/dev/stdin", stdin=as_text([document]))
     until = time.monotonic() + JOINED_SECONDS
     while look(node).answer != "registered":
         if time.monotonic() > until:
-            journal = run(["journalctl", "-u", "kubelet.service", "-n", "12", "-o", "cat"])
             raise KubeadmError(
                 f"{node}: kubeadm joined it, and the API doesn't list it within {JOINED_SECONDS} "
-                f"s; kubelet's last lines:\n{journal.out}"
+                f"s; {causes.told()}"
             )
         time.sleep(0.5)  # kubelet registers by itself; its credentials allow no watch before
 

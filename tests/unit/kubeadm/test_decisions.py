@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import control_plane, worker
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
+    control_plane,
+    etcd,
+    worker,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     Done,
     KubeadmError,
@@ -39,9 +43,12 @@ RUNNING = {"manifests": True, "etcd_data": True, "admin_conf": True, "api": True
         (state(admin_conf=True), "reset"),
         (state(manifests=True, etcd_data=True), "recover"),
         (state(manifests=True, etcd_data=True, admin_conf=True), "recover"),
+        (state(reset_begun=True), "reset"),
+        (state(etcd_data=True, admin_conf=True, reset_begun=True), "reset"),
         (state(**RUNNING), "reset"),
         (state(**RUNNING, nodes=(NODE,)), "reset"),
         (state(**RUNNING, nodes=(NODE,), left=ALL[:1]), "finish"),
+        (state(**RUNNING, nodes=(NODE,), left=ALL[:-1]), "finish"),
         (state(**RUNNING, left=ALL), "finish"),
         (state(**RUNNING, nodes=(NODE,), left=ALL), "nothing"),
         (state(**RUNNING, nodes=(NODE, "worker-1"), left=ALL), "nothing"),
@@ -82,6 +89,38 @@ def test_objects_are_found_by_kind_and_name(count: int) -> None:
 def test_a_cluster_with_workers_is_never_reset() -> None:
     with pytest.raises(KubeadmError, match="worker-1 belong to the cluster"):
         control_plane.decide(state(**RUNNING, nodes=(NODE, "worker-1")), NODE)
+
+
+@pytest.mark.parametrize(
+    ("held", "action", "said"),
+    [
+        (etcd.Held(False, ()), "reset", ""),
+        (etcd.Held(False, (NODE,)), "reset", ""),
+        (etcd.Held(True, (NODE,)), "", "and etcd holds a cluster with control"),
+        (None, "", "etcd's directory /var/lib/etcd holds data: it is mute"),
+    ],
+)
+def test_etcd_decides_where_the_api_is_silent(
+    held: etcd.Held | None, action: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked() -> etcd.Held:
+        if held is None:
+            raise etcd.Unreadable("it is mute")
+        return held
+
+    monkeypatch.setattr(control_plane, "look", lambda: state(manifests=True, etcd_data=True))
+    monkeypatch.setattr(etcd, "held", asked)
+    plan, silence = control_plane._recovered(NODE)
+    assert (plan.action if plan else "") == action
+    assert said in silence
+    assert bool(silence) == (plan is None)
+
+
+def test_nodes_in_etcd_keep_it_from_being_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_plane, "look", lambda: state(manifests=True, etcd_data=True))
+    monkeypatch.setattr(etcd, "held", lambda: etcd.Held(False, (NODE, "worker-1")))
+    with pytest.raises(KubeadmError, match="worker-1 belong to the cluster"):
+        control_plane._recovered(NODE)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,216 @@
+# Copyright: the Roost developers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A `kubeadm init` that was killed half-way: gone on with, begun again, or left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests import faults
+
+PHASES = (
+    "certs",
+    "kubeconfig",
+    "etcd",
+    "control-plane",
+    "kubelet-start",
+    "wait-control-plane",
+    "upload-config",
+    "upload-certs",
+    "mark-control-plane",
+    "bootstrap-token",
+    "kubelet-finalize",
+    "addon",
+    "show-join-command",
+)
+# Killed after a phase, as if it was by accident: it leaves out the later ones, and our module is
+# killed as well.
+KILLED = """
+[ "$1 $2" = "init --config=/dev/stdin" ] || exec $kubeadm "$@"
+$kubeadm "$@" --skip-phases={later}
+kill -KILL $PPID
+"""
+# Only our module is killed, and kubeadm takes its time.
+GOES_ON = """
+[ "$1 $2" = "init --config=/dev/stdin" ] || exec $kubeadm "$@"
+documents=$(cat)
+kill -KILL $PPID
+sleep 5
+printf '%s' "$documents" | $kubeadm "$@"
+"""
+RESET_KILLED = """
+[ "$1" = reset ] || exec $kubeadm "$@"
+systemctl stop kubelet
+rm /etc/kubernetes/manifests/*
+kill -KILL $PPID
+"""
+RESET = "kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock"
+AUTHORITY = "sha256sum /etc/kubernetes/pki/ca.crt"
+
+ASK = "kubectl --kubeconfig=/etc/kubernetes/{} --request-timeout=5s"
+
+
+@pytest.fixture(scope="module")
+def control(machine: Callable[[str], Any]) -> Any:
+    return machine("control")
+
+
+@pytest.fixture
+def bare(control: Any) -> Any:
+    """The machine without a control plane, and without copies of former ones."""
+    control.run_expect([0], RESET)
+    control.run_expect([0], "rm -rf /var/lib/roost/etcd-*")
+    return control
+
+
+@pytest.fixture
+def cluster(bare: Any, converge: Any) -> Iterator[Any]:
+    """One that was made whole."""
+    assert converge().code == 0
+    yield bare
+
+
+def killed_after(phase: str) -> str:
+    later = PHASES[PHASES.index(phase) + 1 :]
+    return KILLED.format(later=",".join(later))
+
+
+def copies(control: Any) -> list[str]:
+    found: str = control.check_output("ls /var/lib/roost | grep ^etcd- || true")
+    return found.split()
+
+
+@pytest.mark.parametrize(
+    ("phase", "goes_on", "copied"),
+    [
+        # Nothing but files, of which kubeadm takes what is there.
+        ("certs", True, False),
+        # Before etcd held anything.
+        ("kubeconfig", False, False),
+        ("etcd", False, False),
+        ("control-plane", False, False),
+        # Before the administrator had any rights.
+        ("kubelet-start", False, True),
+        # Before the cluster was recorded.
+        ("wait-control-plane", False, True),
+        ("upload-config", True, False),
+        ("mark-control-plane", True, False),
+        ("bootstrap-token", True, False),
+    ],
+)
+def test_it_was_killed_after_a_phase(
+    bare: Any,
+    converge: Any,
+    recovers: Any,
+    eventually: Any,
+    phase: str,
+    goes_on: bool,
+    copied: bool,
+) -> None:
+    with faults.kubeadm_replaced(bare, killed_after(phase)):
+        assert converge().code != 0
+    before = bare.check_output(AUTHORITY)
+    if phase == "kubelet-start":
+        eventually(lambda: bare.run(f"{ASK.format('admin.conf')} get --raw /readyz").stdout, "ok", 60)
+        refused = bare.run(f"{ASK.format('admin.conf')} get nodes")
+        assert "(Forbidden)" in refused.stderr
+    recovers()
+    assert (bare.check_output(AUTHORITY) == before) == goes_on
+    assert len(copies(bare)) == copied
+    for copy in copies(bare):
+        assert bare.file(f"/var/lib/roost/{copy}/member/snap/db").size > 0
+
+
+def test_it_was_killed_before_its_last_object(
+    cluster: Any, recovers: Any, request: pytest.FixtureRequest
+) -> None:
+    """Without its account kube-proxy would never run."""
+    before = cluster.check_output(AUTHORITY)
+    lacks = (
+        "serviceaccount/kube-proxy rolebinding/kube-proxy clusterrolebinding/kubeadm:node-proxier"
+    )
+    ask = ASK.format("admin.conf")
+    cluster.run_expect([0], f"{ask} delete -n kube-system {lacks}")
+    recovers()
+    cluster.run_expect([0], f"{ask} get -n kube-system {lacks}")
+    assert cluster.check_output(AUTHORITY) == before
+
+
+def test_kubeadm_goes_on_without_us(
+    bare: Any, converge: Any, recovers: Any, eventually: Any
+) -> None:
+    """The next run waits for it, and finds all that it made."""
+    with faults.kubeadm_replaced(bare, GOES_ON):
+        assert converge().code != 0
+        assert not bare.file("/etc/kubernetes/pki/ca.crt").exists, "it has not begun yet"
+        recovers()
+    assert copies(bare) == []
+    made = bare.check_output(
+        "stat --format=%Y /etc/kubernetes/pki/ca.crt /etc/kubernetes/admin.conf"
+    )
+    first, last = map(int, made.split())
+    assert last - first < 5, "made by one and the same kubeadm"
+
+
+def test_a_reset_was_killed(bare: Any, converge: Any, recovers: Any) -> None:
+    with faults.kubeadm_replaced(bare, killed_after("wait-control-plane")):
+        assert converge().code != 0
+    with faults.kubeadm_replaced(bare, RESET_KILLED):
+        assert converge().code != 0
+    assert bare.file("/var/lib/etcd/member").exists
+    recovers()
+    assert len(copies(bare)) == 1
+    assert not bare.file("/var/lib/roost/reset-begun").exists
+
+
+# -- What is never reset --------------------------------------------------------------------
+
+
+def test_what_cannot_be_read_is_left_alone(
+    cluster: Any, converge: Any, recovers: Any, eventually: Any
+) -> None:
+    before = cluster.check_output(AUTHORITY)
+    cluster.run_expect([0], "mv /etc/kubernetes/manifests/etcd.yaml /root/")
+    eventually(lambda: cluster.run("pgrep -x etcd").stdout, "", 60)
+    ran = converge()
+    assert ran.code != 0
+    assert (
+        "the API server doesn't answer within 90 s, and etcd's directory /var/lib/etcd holds"
+        in (ran.said)
+    )
+    assert "etcd at 127.0.0.1:2379: found " in ran.said
+    assert "so nothing was reset" in ran.said
+    assert cluster.check_output(AUTHORITY) == before
+    assert cluster.file("/var/lib/etcd/member/snap/db").size > 0
+    cluster.run_expect([0], "mv /root/etcd.yaml /etc/kubernetes/manifests/")
+    recovers()
+    assert cluster.check_output(AUTHORITY) == before
+    assert copies(cluster) == []
+
+
+def test_a_cluster_with_a_worker_is_left_alone(
+    cluster: Any, converge: Any, eventually: Any
+) -> None:
+    """Neither by what the API says, nor by what etcd says where there is no API."""
+    before, ask = cluster.check_output(AUTHORITY), ASK.format("admin.conf")
+    node = '{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "worker-9"}}'
+    cluster.run_expect([0], f"echo %s | {ask} create -f -", node)
+    cluster.run_expect([0], f"{ask} delete -n kube-system configmap kubeadm-config")
+    refusal = "ConfigMap/kubeadm-config: expected in kube-system, where kubeadm init leaves it, and"
+    said = converge().said
+    assert refusal in said
+    assert "not found, while worker-9 belong to the cluster" in said
+    cluster.run_expect([0], "mv /etc/kubernetes/manifests/kube-apiserver.yaml /root/")
+    eventually(lambda: cluster.run("pgrep -x kube-apiserver").stdout, "", 60)
+    said = converge().said
+    assert refusal in said
+    assert "not found, while worker-9 belong to the cluster" in said
+    assert cluster.check_output(AUTHORITY) == before
+    assert copies(cluster) == []
+
+
+def test_it_runs_after_all_this(bare: Any, recovers: Any) -> None:
+    recovers()
