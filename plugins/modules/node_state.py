@@ -102,6 +102,10 @@ options:
       ports: {description: "Ports and protocols, as in V(6443/tcp).", type: list, elements: str,
         required: true}
       pod_cidr: {description: Network of the pods., type: str, required: true}
+  addresses:
+    description: IPv4 addresses that the machine must have; without one nothing is changed.
+    type: list
+    elements: str
   services:
     description: Units of systemd. A service restarts if a path in O(services[].restart_on) or its
       unit file changes, or was changed after it was started.

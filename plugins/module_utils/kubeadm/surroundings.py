@@ -5,25 +5,22 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
 import time
 
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import KubeadmError
+from ansible_collections.roost.cluster.plugins.module_utils.node.addresses import why_absent
 
 ANSWER_SECONDS = 15.0
 
 
 def own_address(address: str) -> None:
     """Raise if the machine has no such address: nothing could listen there."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError as error:
-            raise KubeadmError(
-                f"node IP {address}: found on no interface of this machine ({error.strerror}), "
-                "expected its private address; correct the inventory or the machine's network"
-            ) from None
+    if why := why_absent(address):
+        raise KubeadmError(
+            f"node IP {address}: found on no interface of this machine ({why}), expected its "
+            "private address; correct the inventory or the machine's network"
+        )
 
 
 def api_answers(endpoint: str, limit: float = ANSWER_SECONDS) -> None:

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.node.absent import absent_steps
+from ansible_collections.roost.cluster.plugins.module_utils.node.addresses import address_steps
 from ansible_collections.roost.cluster.plugins.module_utils.node.binaries import binary_steps
 from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
     Node,
@@ -41,6 +42,7 @@ ALWAYS = ""
 # The order matters: settings of a module exist once it is loaded, files are judged by binaries,
 # services are stopped before their files go and started when all they need is there.
 KINDS: tuple[tuple[str, Planner], ...] = (
+    ("addresses", address_steps),
     ("kernel_modules", module_steps),
     ("sysctls", sysctl_steps),
     ("swap", swap_steps),

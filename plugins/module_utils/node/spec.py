@@ -65,6 +65,7 @@ ARGUMENTS: Spec = {
             "pod_cidr": _must("str"),
         },
     },
+    "addresses": {"type": "list", "elements": "str"},
     "services": _each(
         {
             "name": _must("str"),

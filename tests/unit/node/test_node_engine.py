@@ -192,6 +192,15 @@ def test_what_does_not_last_is_told(node: Node) -> None:
     assert [step.what for step in outcome.done] == ["/x"]
 
 
+def test_an_address_that_the_machine_lacks_is_told_before_anything_is_changed(root: Path) -> None:
+    outcome, wanted = Outcome(), {"directories": [{"path": "/var/a"}]}
+    with pytest.raises(StateError, match="^192.0.2.1: found on no interface of this machine "):
+        bring_about({**wanted, "addresses": ["127.0.0.1", "192.0.2.1"]}, Node(root=root), outcome)
+    assert not (root / "var/a").exists()
+    bring_about({**wanted, "addresses": ["127.0.0.1"]}, Node(root=root), outcome)
+    assert [step.what for step in outcome.done] == ["/var/a"]
+
+
 def test_what_was_done_before_a_failure_is_known(root: Path) -> None:
     wanted = {
         "directories": [{"path": "/var/a"}],
