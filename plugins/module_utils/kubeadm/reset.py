@@ -20,6 +20,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands imp
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import CRI_SOCKET
 
 ETCD_DATA = Path("/var/lib/etcd")
+AUTHORITY = Path("/etc/kubernetes/pki/ca.crt")
 COPIES = Path("/var/lib/roost")
 # There while a reset is under way, so that one that was killed is taken up again.
 BEGUN = COPIES / "reset-begun"
@@ -52,17 +53,17 @@ def reset() -> None:
 def _copy_etcd() -> None:
     """Copy etcd's directory, for whoever needs to look. etcd is ended first: then it is whole."""
     must(["systemctl", "stop", "kubelet.service"])
+    # Without etcd it would let kubeadm wait for answers that it hasn't got.
+    _send(signal.SIGKILL, processes("kube-apiserver", AUTHORITY))
     until = time.monotonic() + ENDED_SECONDS
-    while running := etcd_processes():
+    while running := processes("etcd", ETCD_DATA):
         if time.monotonic() > until:
             raise KubeadmError(
                 f"etcd (process {', '.join(map(str, running))}) doesn't end within {ENDED_SECONDS} "
                 f"s, so {ETCD_DATA} wasn't copied and nothing was reset; end it, and run the same "
                 "again"
             )
-        for pid in running:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+        _send(signal.SIGTERM, running)
         time.sleep(0.5)  # it is no child of ours
     copy = COPIES / f"etcd-{time.strftime('%Y%m%dT%H%M%S')}"
     COPIES.mkdir(parents=True, exist_ok=True)
@@ -71,13 +72,20 @@ def _copy_etcd() -> None:
     unfinished.rename(copy)
 
 
-def etcd_processes() -> list[int]:
-    """Those that have this directory open as theirs; other clusters' etcds are none of ours."""
-    mine = f"--data-dir={ETCD_DATA}".encode()
+def _send(what: signal.Signals, processes: list[int]) -> None:
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, what)
+
+
+def processes(program: str, path: Path) -> list[int]:
+    """Those of the program that see this file or directory of ours, in their containers; those of
+    another cluster in containers on this machine don't."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # processes end while they are counted
-            words = path.read_bytes().split(b"\0")
-            if words[0].endswith(b"etcd") and mine in words:
-                found.append(int(path.parent.name))
+            if (process / "comm").read_text().strip() != program:
+                continue
+            if path.samefile(process / "root" / path.relative_to("/")):
+                found.append(int(process.name))
     return found

@@ -1,20 +1,24 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a run that is killed leaves: its lock, and the content of a file that it was changing."""
+"""What a run that is killed leaves: its lock, a file that it was changing, half of a reset."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
     commands,
     kubelet,
+    reset,
     static_pods,
     trial,
     unproved,
@@ -110,3 +114,60 @@ def test_a_change_that_has_passed_stays(file: Path, back: list[str]) -> None:
     trial.passed(file)
     assert unproved.take_back(check_mode=False) == []
     assert file.read_text() == "new"
+
+
+# -- A reset --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, ...]]]:
+    """etcd's directory with data, and what kubeadm and systemctl were called with."""
+    data = tmp_path / "etcd"
+    (data / "member" / "snap").mkdir(parents=True)
+    (data / "member" / "snap" / "db").write_text("objects")
+    monkeypatch.setattr(reset, "ETCD_DATA", data)
+    monkeypatch.setattr(reset, "COPIES", tmp_path / "roost")
+    monkeypatch.setattr(reset, "BEGUN", tmp_path / "roost" / "reset-begun")
+    monkeypatch.setattr(trial, "KEPT", tmp_path / "before")
+    calls: list[tuple[str, ...]] = []
+    monkeypatch.setattr(reset, "kubeadm", lambda *words: calls.append(words))
+    monkeypatch.setattr(reset, "must", calls.append)
+    # Sees the directory, as every process on this machine does, and is called like etcd.
+    etcd = tmp_path / "bin" / "etcd"
+    etcd.parent.mkdir()
+    shutil.copy("/bin/sleep", etcd)
+    process = subprocess.Popen([str(etcd), "600"])
+    yield calls
+    process.kill()
+    assert process.wait() == -signal.SIGTERM, "it was ended in order"
+
+
+def copies(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "roost").glob("etcd-*"))
+
+
+def test_etcd_is_ended_and_copied_before_a_reset(machine: Any, tmp_path: Path) -> None:
+    reset.reset()
+    assert [words[0] for words in machine] == ["systemctl", "reset"]
+    [copy] = copies(tmp_path)
+    assert (copy / "member" / "snap" / "db").read_text() == "objects"
+    assert list((tmp_path / "etcd").iterdir()) == []
+    assert not reset.begun()
+
+
+def test_a_reset_that_was_killed_is_taken_up_and_copies_nothing_again(
+    machine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_words: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reset, "kubeadm", killed)
+        with pytest.raises(KeyboardInterrupt):
+            reset.reset()
+    assert reset.begun()
+    before = copies(tmp_path)
+    assert len(before) == 1
+    reset.reset()
+    assert copies(tmp_path) == before
+    assert not reset.begun()
