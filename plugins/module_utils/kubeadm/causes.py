@@ -73,7 +73,14 @@ def _blocked(match: re.Match[str]) -> str:
 
 
 CAUSES = (
-    Cause(re.compile(r"no space left on device"), _disk),
+    Cause(
+        re.compile(r"inotify.*no space left on device"),
+        lambda _match: (
+            "the kernel's watches are used up: raise fs.inotify.max_user_watches on the machine "
+            "that the nodes share, or on this one"
+        ),
+    ),
+    Cause(re.compile(r"^(?!.*inotify).*no space left on device"), _disk),
     Cause(
         re.compile(
             r"certificate has expired or is not yet valid(?:: current time \S+ is \w+ \S+)?"

@@ -16,6 +16,9 @@ ETCD_FULL = (
     '{"level":"panic","ts":"2026-11-28T16:21:32.223648Z","caller":"etcdserver/bootstrap.go:663",'
     '"msg":"failed to create WAL","error":"no space left on device"}'
 )
+INOTIFY = (
+    '"Failed to start cAdvisor" err="inotify_add_watch /sys/fs/cgroup: no space left on device"'
+)
 CLOCK = (
     '"Unable to register node with API server" err="Post \\"https://192.168.56.100:6443/api/v1/'
     'nodes\\": tls: failed to verify certificate: x509: certificate has expired or is not yet '
@@ -41,6 +44,7 @@ NOISE = (
     ("line", "cause"),
     [
         (ETCD_FULL, "a disk is full: found "),
+        (INOTIFY, "the kernel's watches are used up: raise fs.inotify.max_user_watches "),
         (CLOCK, "a clock is off, of this machine or of the one that made the certificate: "),
         (NODE_IP, "the node IP 10.9.9.9 is on no interface of this machine: correct the "),
         (IMAGE, "the image registry.k8s.io/pause:9 can't be had from the bundle's registry: "),
