@@ -23,15 +23,20 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands imp
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import as_text
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.observed import by_name
-from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.steps import pull
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.steps import (
+    name_service,
+    pull,
+)
 
+# The name service; its other objects are made between these two.
+DNS = ("Deployment/coredns", "Service/kube-dns")
 # What `kubeadm init` leaves in the cluster, in the order in which it makes it.
 LEFT_BY_INIT = (
     "ConfigMap/kubeadm-config",
     "ConfigMap/kubelet-config",
+    *DNS,
     "ConfigMap/kube-proxy",
     "DaemonSet/kube-proxy",
-    "Deployment/coredns",
     # The last of all. Of what is made between these, nothing lacks if it is there.
     "RoleBinding/kube-proxy",
 )
@@ -65,6 +70,8 @@ class Plan:
 
     action: str
     why: str = ""
+    # By kind and name, what kubeadm init hasn't made yet.
+    missing: tuple[str, ...] = ()
 
 
 def decide(state: State, node: str) -> Plan:
@@ -82,7 +89,7 @@ def decide(state: State, node: str) -> Plan:
         return Plan("nothing")
     if "ConfigMap/kubeadm-config" in missing:
         return unrecorded(state.nodes, node)
-    return Plan("finish", f"an earlier run ended before {', '.join(missing)}")
+    return Plan("finish", f"an earlier run ended before {', '.join(missing)}", tuple(missing))
 
 
 def unrecorded(nodes: Iterable[str], node: str) -> Plan:
@@ -121,7 +128,7 @@ def act(plan: Plan, documents: list[dict[str, Any]], images: dict[str, str]) -> 
     if plan.action == "recover":
         _recover(documents[0]["nodeRegistration"]["name"], documents, images)
     elif plan.action == "finish":
-        _finish(documents)
+        _finish(plan.missing, documents)
     elif plan.action == "reset":
         reset.reset()
         _init(documents, images)
@@ -183,7 +190,7 @@ def _init(documents: list[dict[str, Any]], images: dict[str, str]) -> None:
         kubeadm("init", "--config=/dev/stdin", "--skip-token-print", stdin=text)
 
 
-def _finish(documents: list[dict[str, Any]]) -> None:
+def _finish(missing: Iterable[str], documents: list[dict[str, Any]]) -> None:
     """Run the phases after the API is up; each of them may run any number of times."""
     with _with_token(documents) as text:
         for phase in (
@@ -191,9 +198,11 @@ def _finish(documents: list[dict[str, Any]]) -> None:
             "mark-control-plane",
             "bootstrap-token --skip-token-print",
             "kubelet-finalize all",
-            "addon all",
+            "addon kube-proxy",
         ):
             kubeadm("init", "phase", *phase.split(), "--config=/dev/stdin", stdin=text)
+        if not {*DNS}.isdisjoint(missing):
+            name_service(text)
 
 
 def random_token() -> str:
