@@ -33,11 +33,13 @@ KILLED = """
 $kubeadm "$@" --skip-phases={later}
 kill -KILL $PPID
 """
-# Only our module is killed; kubeadm takes its time, and nobody reads what it prints.
+# Only our module is killed. kubeadm takes its time; it isn't ended with sudo's terminal, nor by that
+# nobody reads what it prints.
 GOES_ON = """
 [ "$1 $2" = "init --config=/dev/stdin" ] || exec $kubeadm "$@"
 echo init >>/opt/kubeadm-replaced/calls
 documents=$(cat)
+trap '' HUP
 kill -KILL $PPID
 sleep 15
 printf '%s' "$documents" | $kubeadm "$@" >/dev/null 2>&1

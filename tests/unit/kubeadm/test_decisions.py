@@ -60,6 +60,13 @@ def test_control_plane(seen: control_plane.State, action: str) -> None:
     assert bool(plan.why) == (action != "nothing")
 
 
+def test_what_is_missing_is_told() -> None:
+    left = tuple(name for name in ALL if name != "Service/kube-dns")
+    plan = control_plane.decide(state(**RUNNING, nodes=(NODE,), left=left), NODE)
+    assert plan.missing == ("Service/kube-dns",)
+    assert plan.why == "an earlier run ended before Service/kube-dns"
+
+
 def test_half_an_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     admin = tmp_path / "admin.conf"
     admin.write_text("")
