@@ -33,7 +33,7 @@ KILLED = """
 $kubeadm "$@" --skip-phases={later}
 kill -KILL $PPID
 """
-# Only our module is killed. kubeadm takes its time; it isn't ended with sudo's terminal, nor by that
+# Only our module is killed. kubeadm takes its time, and ends neither with sudo's terminal nor because
 # nobody reads what it prints.
 GOES_ON = """
 [ "$1 $2" = "init --config=/dev/stdin" ] || exec $kubeadm "$@"
