@@ -33,8 +33,8 @@ KILLED = """
 $kubeadm "$@" --skip-phases={later}
 kill -KILL $PPID
 """
-# Only our module is killed. kubeadm takes its time, and ends neither with sudo's terminal nor because
-# nobody reads what it prints.
+# Only our module is killed. kubeadm takes its time; neither the end of sudo's terminal nor that
+# nobody reads what it prints is its end.
 GOES_ON = """
 [ "$1 $2" = "init --config=/dev/stdin" ] || exec $kubeadm "$@"
 echo init >>/opt/kubeadm-replaced/calls
