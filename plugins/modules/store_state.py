@@ -113,6 +113,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.store_disk impo
     make_staging,
     require_space,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.node.store_writers import (
+    wait_for_writers,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.node.writes import (
     node_lock,
 )
@@ -133,6 +136,8 @@ def owner_ids(name: str | None) -> tuple[int, int]:
 def run_look(params: dict[str, Any], check: bool) -> dict[str, Any]:
     root = Path(params["root"])
     staging = Path(params["staging"] or root / "staging")
+    if not check:
+        wait_for_writers(staging)
     blobs = {blob["digest"]: blob["size"] for blob in params["blobs"]}
     seen = look(
         root, staging, blobs, {link["path"]: link["content"] for link in params["links"]}, check
@@ -153,6 +158,7 @@ def run_look(params: dict[str, Any], check: bool) -> dict[str, Any]:
 def run_commit(params: dict[str, Any]) -> dict[str, Any]:
     root = Path(params["root"])
     staging = Path(params["staging"] or root / "staging")
+    wait_for_writers(staging)
     blobs, links = commit(
         root,
         staging,
