@@ -33,17 +33,6 @@ KILLED = """
 $kubeadm "$@" --skip-phases={later}
 kill -KILL $PPID
 """
-# Only our module is killed. kubeadm takes its time; neither the end of sudo's terminal nor that
-# nobody reads what it prints is its end.
-GOES_ON = """
-[ "$1 $2" = "init --config=/dev/stdin" ] || exec $kubeadm "$@"
-echo init >>/opt/kubeadm-replaced/calls
-documents=$(cat)
-trap '' HUP
-kill -KILL $PPID
-sleep 15
-printf '%s' "$documents" | $kubeadm "$@" >/dev/null 2>&1
-"""
 RESET_KILLED = """
 [ "$1" = reset ] || exec $kubeadm "$@"
 systemctl stop kubelet
@@ -143,16 +132,6 @@ def test_it_was_killed_before_these_objects(cluster: Any, recovers: Any, lacks: 
     recovers()
     cluster.run_expect([0], f"{ASK} get -n kube-system {lacks}")
     assert cluster.check_output(AUTHORITY) == before
-
-
-def test_kubeadm_goes_on_without_us(bare: Any, converge: Any, recovers: Any) -> None:
-    """The next run waits for it, and finds all that it made."""
-    with faults.kubeadm_replaced(bare, GOES_ON):
-        assert converge().code != 0
-        assert not bare.file("/etc/kubernetes/pki/ca.crt").exists, "it has not begun yet"
-        recovers()
-        assert bare.check_output("cat /opt/kubeadm-replaced/calls") == "init"
-    assert copies(bare) == []
 
 
 def test_a_reset_was_killed(bare: Any, converge: Any, recovers: Any) -> None:
