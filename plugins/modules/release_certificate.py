@@ -98,7 +98,8 @@ ARGUMENTS: dict[str, Any] = {
         "type": "dict",
         "required": True,
         "options": {
-            "secret": TEXT,
+            # A name, which is no secret.
+            "secret": {**TEXT, "no_log": False},
             "namespace": TEXT,
             "hosts": TEXTS,
             "addresses": TEXTS,
