@@ -58,6 +58,12 @@ options:
     type: list
     elements: str
     default: [overlay, br_netfilter]
+  commands:
+    description: Executables that have to be there. Istio redirects the traffic of pods with the
+      machine's own iptables, which Debian doesn't install by itself.
+    type: list
+    elements: str
+    default: [iptables]
   swap:
     description: With V(fail), swap that is on is a problem.
     type: str
@@ -147,6 +153,7 @@ def main() -> None:
             [disk["path"] for disk in wishes["disk"] or []],
             [port["port"] for port in wishes["ports"] or []],
             wishes["kernel_modules"],
+            wishes["commands"],
         )
         found = problems(machine, wishes)
     except StateError as error:

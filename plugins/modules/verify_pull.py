@@ -36,7 +36,7 @@ options:
     type: float
     default: 15
 notes:
-  - Must run as root on the node. Needs nothing but Python and C(nft) or C(iptables) there.
+  - Must run as root on the node. Needs nothing but Python there.
 attributes:
   check_mode:
     description: Does nothing in check mode, and is then reported as skipped.
@@ -86,14 +86,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.roost.cluster.plugins.module_utils.verify import cri
 from ansible_collections.roost.cluster.plugins.module_utils.verify.iptables import (
-    IptablesRule,
-)
-from ansible_collections.roost.cluster.plugins.module_utils.verify.nftables import (
-    NftablesRule,
-)
-from ansible_collections.roost.cluster.plugins.module_utils.verify.packet_filter import (
-    PacketFilterError,
-    Rule,
+    IptablesError,
     counting,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import (
@@ -162,21 +155,9 @@ def pull_by_ctr(params: Mapping[str, Any]) -> str:
     return "" if code == 0 else lines[-1]
 
 
-def rule_of(iptables: str | None, nft: str | None) -> Rule:
-    """By what there is; Debian installs nft and no iptables."""
-    if iptables:
-        return IptablesRule(run, iptables, ADDRESS)
-    if nft:
-        return NftablesRule(run, nft, ADDRESS)
-    raise PacketFilterError(
-        "found neither iptables nor nft on this machine, expected one of them to count packets "
-        "with; install nftables"
-    )
-
-
-def check(params: Mapping[str, Any], rule: Rule) -> dict[str, Any]:
+def check(params: Mapping[str, Any], iptables: str) -> dict[str, Any]:
     pulls = {"cri": lambda: pull_by_cri(params), "ctr": lambda: pull_by_ctr(params)}
-    with counting(rule) as left_over:
+    with counting(run, iptables, ADDRESS) as (rule, left_over):
         evidence = gather(rule, pulls, connect_once)
     promises = judge(evidence)
     return {
@@ -200,9 +181,8 @@ def main() -> None:
         except OSError:
             module.fail_json(msg=f"another verify_pull holds {LOCK} on this node: wait for its end")
         try:
-            found = (module.get_bin_path(name) for name in ("iptables", "nft"))
-            result = check(module.params, rule_of(*found))
-        except (PacketFilterError, Ended) as error:
+            result = check(module.params, module.get_bin_path("iptables", required=True))
+        except (IptablesError, Ended) as error:
             module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)
 

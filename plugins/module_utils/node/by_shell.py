@@ -86,6 +86,7 @@ def machine(printed: str) -> Machine:
         time_synchronized=None,
         swaps=(),
         modules_missing=(),
+        commands_missing=(),
         inotify_instances=0,
         inotify_watches=0,
         kubernetes="",

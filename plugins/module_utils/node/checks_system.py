@@ -99,3 +99,13 @@ def kubernetes(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
             f"fill the bundle with {machine.kubernetes} again, or make the machines anew: Roost "
             "has no upgrade of a running cluster yet",
         )
+
+
+def commands(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    for name in machine.commands_missing:
+        yield Problem(
+            f"command {name}",
+            "nothing",
+            "an executable of that name",
+            f"install the package that has it, on these systems by `apt install {name}`",
+        )

@@ -29,6 +29,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.listeners impor
 )
 from ansible_collections.roost.cluster.plugins.module_utils.node.swap import devices
 
+# Where a machine has what only root runs; a user's own path may lack it.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
@@ -80,6 +82,7 @@ class Machine:
     time_synchronized: bool | None  # None: nobody knows
     swaps: tuple[str, ...]
     modules_missing: tuple[str, ...]
+    commands_missing: tuple[str, ...]
     inotify_instances: int
     inotify_watches: int
     kubernetes: str  # version of the control plane that this machine has; empty where it has none
@@ -93,7 +96,11 @@ class Machine:
 
 
 def look(
-    node: Node, disks: Collection[str], ports: Collection[int], modules: Sequence[str]
+    node: Node,
+    disks: Collection[str],
+    ports: Collection[int],
+    modules: Sequence[str],
+    commands: Sequence[str],
 ) -> Machine:
     """Look at everything once."""
     release = parse_os_release(node.read("/etc/os-release") or "")
@@ -126,6 +133,7 @@ def look(
         time_synchronized=synchronized(node),
         swaps=tuple(devices(node.read("/proc/swaps") or "")),
         modules_missing=tuple(name for name in modules if canonical(name) not in known),
+        commands_missing=tuple(name for name in commands if not shutil.which(name, path=PATH)),
         inotify_instances=number(node.read("/proc/sys/fs/inotify/max_user_instances")),
         inotify_watches=number(node.read("/proc/sys/fs/inotify/max_user_watches")),
         kubernetes=api_server_version(node.read(API_SERVER) or ""),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import uuid
-
-from ansible_collections.roost.cluster.plugins.module_utils.verify.packet_filter import (
-    PacketFilterError,
-    Run,
-    asked,
-)
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Callable
 
 MARK = "roost-verify-pull-"
+
+Run = Callable[["list[str]"], "tuple[int, str]"]
+"""Runs a command; gives its exit code and what it printed."""
+
+
+class IptablesError(Exception):
+    """iptables did not do what it was asked; the text says what it printed."""
 
 
 def packets(listing: str, comment: str) -> int:
@@ -19,7 +23,7 @@ def packets(listing: str, comment: str) -> int:
     for line in listing.splitlines():
         if f"/* {comment} */" in line:
             return int(line.split()[0])
-    raise PacketFilterError(f"no rule marked {comment} in the OUTPUT chain: somebody removed it")
+    raise IptablesError(f"no rule marked {comment} in the OUTPUT chain: somebody removed it")
 
 
 def marked(rules: str) -> list[str]:
@@ -27,17 +31,21 @@ def marked(rules: str) -> list[str]:
     return re.findall(rf'--comment "?({MARK}[0-9a-f]+)"?', rules)
 
 
-class IptablesRule:
-    """A packet filter's rule, by iptables."""
+class DropRule:
+    """A rule that drops, and so counts, all that this machine itself sends to one address."""
 
-    def __init__(self, run: Run, iptables: str, address: str) -> None:
+    def __init__(self, run: Run, iptables: str, address: str, comment: str) -> None:
         self._run = run
         self._iptables = iptables
         self._address = address
-        self._comment = MARK + uuid.uuid4().hex[:12]
+        self._comment = comment
 
     def _call(self, *arguments: str) -> str:
-        return asked(self._run, [self._iptables, "-w", "10", *arguments])
+        command = [self._iptables, "-w", "10", *arguments]
+        code, output = self._run(command)
+        if code != 0:
+            raise IptablesError(f"{' '.join(command)}: {output.strip()}")
+        return output
 
     def _rule(self, comment: str) -> list[str]:
         match = ["-d", f"{self._address}/32", "-m", "comment", "--comment", comment]
@@ -56,3 +64,18 @@ class IptablesRule:
         for comment in comments:
             self._call("-D", "OUTPUT", *self._rule(comment))
         return len(comments)
+
+
+@contextmanager
+def counting(run: Run, iptables: str, address: str) -> Iterator[tuple[DropRule, int]]:
+    """The rule, in place, and how many a killed run had left; none is left afterwards.
+
+    The caller holds a lock: rules of other runs are taken for left over.
+    """
+    rule = DropRule(run, iptables, address, MARK + uuid.uuid4().hex[:12])
+    left_over = rule.remove_marked()
+    try:
+        rule.insert()
+        yield rule, left_over
+    finally:
+        rule.remove_marked()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from ansible_collections.roost.cluster.plugins.module_utils.verify.packet_filter import Rule
+from ansible_collections.roost.cluster.plugins.module_utils.verify.iptables import DropRule
 from ansible_collections.roost.cluster.plugins.module_utils.verify.promise import promise
 
 # Reserved for documentation (RFC 5737): nothing answers there, wherever the node stands.
@@ -34,7 +34,7 @@ class Evidence:
     """Whether the node has a way to the address at all."""
 
 
-def gather(rule: Rule, pulls: Mapping[str, Pull], connect: Callable[[], bool]) -> Evidence:
+def gather(rule: DropRule, pulls: Mapping[str, Pull], connect: Callable[[], bool]) -> Evidence:
     answers = {title: pull() for title, pull in pulls.items()}
     leaked = rule.count()
     routed = connect()
@@ -83,6 +83,6 @@ def judge(evidence: Evidence) -> list[dict[str, Any]]:
             evidence.control > 0 or not evidence.routed,
             f"a deliberate connection to {ADDRESS} is counted",
             control,
-            "nft list ruleset, iptables -nvL OUTPUT: is there another packet filter in front?",
+            "iptables -nvL OUTPUT: is there another packet filter in front?",
         ),
     ]

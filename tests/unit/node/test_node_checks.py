@@ -109,6 +109,11 @@ def test_a_fit_machine_has_no_problem() -> None:
         ),
         ({"swaps": ("/dev/sda2",)}, "swap: found on: /dev/sda2"),
         ({"modules_missing": ("br_netfilter",)}, "kernel feature br_netfilter"),
+        (
+            {"commands_missing": ("iptables",)},
+            "command iptables: found nothing, expected an executable of that name; install the "
+            "package that has it, on these systems by `apt install iptables`",
+        ),
         ({"inotify_instances": 128}, "sysctl -w fs.inotify.max_user_instances=512"),
     ],
 )

@@ -36,7 +36,8 @@ DATA = Path(__file__).parent / "data"
 
 
 def test_this_machine_can_be_looked_at() -> None:
-    found = look(Node(check=True), ["/var/lib/not/there/yet"], [], [])
+    found = look(Node(check=True), ["/var/lib/not/there/yet"], [], [], ["sh", "no-such-command"])
+    assert found.commands_missing == ("no-such-command",)
     assert found.facts()["hostname"] == socket.gethostname()
     assert ("lo", "127.0.0.1", 8) in [
         (one.interface, one.address, one.prefix) for one in found.addresses

@@ -5,17 +5,12 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.verify import nftables
 from ansible_collections.roost.cluster.plugins.module_utils.verify.iptables import (
     MARK,
-    IptablesRule,
+    IptablesError,
+    counting,
     marked,
     packets,
-)
-from ansible_collections.roost.cluster.plugins.module_utils.verify.packet_filter import (
-    PacketFilterError,
-    Run,
-    counting,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.verify.pull import (
     Evidence,
@@ -45,16 +40,12 @@ def test_packets_of_our_rule() -> None:
 
 
 def test_a_rule_that_is_gone_is_no_zero() -> None:
-    with pytest.raises(PacketFilterError, match="no rule marked roost-verify-pull-0a1b2c3d4e5"):
+    with pytest.raises(IptablesError, match="no rule marked roost-verify-pull-0a1b2c3d4e5"):
         packets(LISTING, "roost-verify-pull-0a1b2c3d4e5")
 
 
 def test_only_our_rules_are_ours() -> None:
     assert marked(RULES) == ["roost-verify-pull-0a1b2c3d4e5f", "roost-verify-pull-00ff00ff00ff"]
-
-
-def rule_in(chain: Run) -> IptablesRule:
-    return IptablesRule(chain, "iptables", "192.0.2.1")
 
 
 class FakeIptables:
@@ -88,8 +79,7 @@ class FakeIptables:
 
 def test_the_rule_is_there_while_it_counts_and_gone_afterwards() -> None:
     chain = FakeIptables(MARK + "00ff00ff00ff")
-    rule = rule_in(chain)
-    with counting(rule) as left_over:
+    with counting(chain, "iptables", "192.0.2.1") as (rule, left_over):
         assert left_over == 1
         assert len(marked("\n".join(chain.rules))) == 1
         chain.send()
@@ -100,7 +90,7 @@ def test_the_rule_is_there_while_it_counts_and_gone_afterwards() -> None:
 @pytest.mark.parametrize("error", [RuntimeError, SystemExit, KeyboardInterrupt])
 def test_the_rule_is_gone_whatever_happens(error: type[BaseException]) -> None:
     chain = FakeIptables()
-    with pytest.raises(error), counting(rule_in(chain)):
+    with pytest.raises(error), counting(chain, "iptables", "192.0.2.1"):
         raise error
     assert marked("\n".join(chain.rules)) == []
 
@@ -109,56 +99,17 @@ def test_each_run_marks_its_own_rule() -> None:
     marks = set()
     for _ in range(2):
         chain = FakeIptables()
-        with counting(rule_in(chain)):
+        with counting(chain, "iptables", "192.0.2.1"):
             marks.update(marked("\n".join(chain.rules)))
     assert len(marks) == 2
 
 
 def test_iptables_that_fails_is_quoted() -> None:
     with (
-        pytest.raises(PacketFilterError, match="-S OUTPUT: Permission denied"),
-        counting(rule_in(lambda _: (4, "Permission denied\n"))),
+        pytest.raises(IptablesError, match="-S OUTPUT: Permission denied"),
+        counting(lambda _: (4, "Permission denied\n"), "iptables", "192.0.2.1"),
     ):
         pass
-
-
-# As nft v1.1.3 of Debian 13 printed it.
-NFT_TABLE = """\
-table ip roost-verify-pull {
-\tchain out {
-\t\ttype filter hook output priority raw; policy accept;
-\t\tip daddr 192.0.2.1 counter packets 2 bytes 168 drop
-\t}
-}
-"""
-
-
-def test_packets_that_nft_has_counted() -> None:
-    assert nftables.packets(NFT_TABLE) == 2
-    with pytest.raises(PacketFilterError, match="no rule that counts in table ip roost-verify"):
-        nftables.packets("table ip roost-verify-pull {\n}\n")
-
-
-def test_a_table_of_nft_is_there_while_it_counts_and_gone_afterwards() -> None:
-    tables, said = ["inet own", nftables.TABLE], []
-
-    def nft(command: list[str]) -> tuple[int, str]:
-        said.append(command[1])
-        if command[1] == "list tables":
-            return 0, "".join(f"table {table}\n" for table in tables)
-        if command[1].startswith("delete table"):
-            tables.remove(command[1].removeprefix("delete table "))
-        if command[1].startswith("add table"):
-            tables.append(nftables.TABLE)
-        return 0, NFT_TABLE
-
-    rule = nftables.NftablesRule(nft, "nft", "192.0.2.1")
-    with counting(rule) as left_over:
-        assert left_over == 1
-        assert nftables.TABLE in tables
-        assert rule.count() == 2
-    assert tables == ["inet own"]
-    assert "ip daddr 192.0.2.1 counter drop" in " ".join(said)
 
 
 def evidence(leak: bool = False, connects: bool = True, answer: str = "…: not found") -> Evidence:
@@ -172,8 +123,7 @@ def evidence(leak: bool = False, connects: bool = True, answer: str = "…: not 
     def connect() -> bool:
         return chain.send() if connects else True
 
-    rule = rule_in(chain)
-    with counting(rule):
+    with counting(chain, "iptables", "192.0.2.1") as (rule, _):
         return gather(rule, {"cri": pull, "ctr": pull}, connect)
 
 
