@@ -28,7 +28,13 @@ from docs.roles import REPOSITORY
 SITE = REPOSITORY / ".cache" / "site"
 MKDOCS = REPOSITORY / ".venv-docs" / "bin" / "mkdocs"
 # In the order of the navigation; other documents in docs/ follow the first ones.
-FIRST = ("README.md", "docs/deployment.md", "docs/collection.md", "samples/README.md")
+FIRST = (
+    "README.md",
+    "docs/deployment.md",
+    "docs/real-machines.md",
+    "docs/collection.md",
+    "samples/README.md",
+)
 LAST = ("CONTRIBUTING.md", "CHANGELOG.md")
 # What documents lead to, and no document itself.
 BESIDE = ("LICENSE", "docs/images")

@@ -97,17 +97,6 @@ def test_the_settings_that_can_be_changed_are_options_of_roles() -> None:
     assert yaml.safe_load(block).keys() <= options
 
 
-def test_the_inventory_for_real_machines_has_the_form_of_ours() -> None:
-    (block,) = re.findall(r"```yaml\n(all:.*?)```", TEXT, re.DOTALL)
-    ours = yaml.safe_load((REPOSITORY / "inventory" / "hosts.yml").read_text())
-    given = yaml.safe_load(block)["all"]["children"]["cluster"]
-    expected = ours["all"]["children"]["cluster"]
-    assert {name: set(group["hosts"]) for name, group in given["children"].items()} == {
-        name: set(group["hosts"]) for name, group in expected["children"].items()
-    }
-    assert given["vars"]["node_ip"] == expected["vars"]["node_ip"]
-
-
 def test_the_table_of_what_happens_is_what_is_measured() -> None:
     table = TEXT.partition("## 7. What happens when")[2].partition("\n## ")[0]
     numbers = r"\d+ \| \d+ \| \d+ \| [\d.]+ s \| \d+ s"
