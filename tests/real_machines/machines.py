@@ -135,6 +135,15 @@ class Machines:
             self.execute(name, "sh -e /root/before")
 
     @contextmanager
+    def without(self, name: str, path: str) -> Iterator[None]:
+        """A machine lacks an executable."""
+        self.execute(name, 'mv "$1" "$1.away"', path)
+        try:
+            yield
+        finally:
+            self.execute(name, 'mv "$1.away" "$1"', path)
+
+    @contextmanager
     def another_system(self, name: str, os_release: str) -> Iterator[None]:
         """A machine says that it has another system."""
         script = 'printf %s "$1" > /run/another && mount --bind /run/another /usr/lib/os-release'
