@@ -32,6 +32,7 @@ import pytest
 import testinfra
 import yaml
 
+import tests.conftest  # noqa: F401  lets tests import the plugins by their full names
 from tests.command import REPOSITORY, Ran, run
 
 if TYPE_CHECKING:

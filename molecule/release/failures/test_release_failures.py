@@ -112,6 +112,17 @@ def _served(setting: Any, release: dict[str, Any]) -> Iterator[None]:
             "release.namespace: got the text 'kube-system'; expected a namespace of the release's",
         ),
         (
+            lambda release: release.update(tls={"self_signed": True, "secret": "shop"}),
+            "release.tls: got {'self_signed': True, 'secret': 'shop'}; expected either "
+            "{self_signed: true} or {secret: NAME}",
+        ),
+        (
+            lambda release: release.update(tls={"secret": "shop"}),
+            "release.tls.secret: got the text 'shop'; expected a secret of the type "
+            "kubernetes.io/tls in istio-system (there is none; kubectl --namespace istio-system "
+            "create secret tls shop --cert=FILE --key=FILE)",
+        ),
+        (
             lambda release: release.pop("versions"),
             "release.versions: missing; expected the key versions",
         ),
@@ -123,6 +134,24 @@ def test_a_description_that_cannot_be_meant(
     before = revisions()
     change(release)
     assert said in refused(release=release)
+    assert revisions() == before
+
+
+def test_a_secret_that_is_no_certificate(
+    refused: Any, release: dict[str, Any], revisions: Any, api: Any
+) -> None:
+    before = revisions()
+    release["tls"] = {"secret": "shop"}
+    words = {"metadata": {"name": "shop"}, "stringData": {"tls.crt": "a", "tls.key": "b"}}
+    for kind, said in (
+        ("Opaque", "(it is of the type Opaque)"),
+        ("kubernetes.io/tls", "(it has no certificate in PEM form under tls.crt)"),
+    ):
+        api.create_namespaced_secret("istio-system", {**words, "type": kind})
+        try:
+            assert said in refused(release=release)
+        finally:
+            api.delete_namespaced_secret("shop", "istio-system")
     assert revisions() == before
 
 
