@@ -1,6 +1,6 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Nothing is lost when pods go in order."""
+"""Nothing is lost when pods go in order, and each weight is what users get."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from scipy.stats import binomtest
 
 from tests.e2e.conftest import kubectl
 from tests.rollout.conftest import (
     NAMESPACE,
     deployments,
     kubectl_plain,
+    playbook,
     traffic,
+    weights,
 )
 
 RATE = 50.0
 SETTLED_WITHIN = 120.0
+# Of this many requests to each weight; one true split in ten thousand fails by chance.
+SPLIT_REQUESTS, CONFIDENCE = 5000, 0.9999
+SPLIT_RATE = 100.0
 # After a worker is empty: by then whatever it takes along has had its time to fail.
 AFTER_DRAIN = 25.0
 
@@ -55,6 +61,27 @@ def test_fewer_pods_of_every_version_lose_no_request() -> None:
     print(seen.summary)
     assert seen.summary.failures == {}
     assert seen.summary.mixed == 0
+
+
+def test_at_each_weight_users_get_what_was_asked_for() -> None:
+    for weight in (5, 10, 25, 50):
+        assert playbook("shift", weight=weight).code == 0
+        with traffic(SPLIT_RATE) as seen:
+            seen.go_on_until(SPLIT_REQUESTS)
+        summary = seen.summary
+        assert summary.failures == {}
+        assert summary.mixed == 0
+        assert summary.requests >= SPLIT_REQUESTS
+        found = binomtest(summary.versions["v2"], summary.requests)
+        interval = found.proportion_ci(CONFIDENCE, method="exact")
+        print(f"{weight}%: {summary.versions} {interval.low:.2%} to {interval.high:.2%}")
+        assert interval.low < weight / 100 < interval.high
+    with traffic(SPLIT_RATE) as seen:
+        assert playbook("promote").code == 0
+        seen.go_on_until(SPLIT_REQUESTS)
+    assert seen.summary.failures == {}
+    assert seen.summary.mixed == 0
+    assert weights() == {"v2": 100}
 
 
 @contextmanager
