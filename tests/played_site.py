@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import json
+import ssl
 import tarfile
 import threading
 import time
@@ -41,10 +42,16 @@ class Fault:
 
 @dataclass
 class Site:
-    """What the server has, by path; `requests` are the paths asked for, each with its Range."""
+    """What the server has, by path; `requests` are the paths asked for, each with its Range.
+
+    With a certificate it also is a proxy behind which it plays any host that this is for; what such
+    a host has and is asked for is under its name and the path.
+    """
 
     url: str = ""
-    files: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    certificate: ssl.SSLContext | None = None
+    # A large file isn't read before it is asked for.
+    files: dict[str, tuple[bytes | Path, str]] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     ranges: bool = True
@@ -121,7 +128,7 @@ def archive(files: Mapping[str, bytes]) -> bytes:
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), 0o755
             out.addfile(member, io.BytesIO(content))
-    return gzip.compress(packed.getvalue(), mtime=0)
+    return gzip.compress(packed.getvalue(), compresslevel=1, mtime=0)
 
 
 def insecure(site: Site, home: Path) -> dict[str, str]:
@@ -133,14 +140,27 @@ def insecure(site: Site, home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def played_site() -> Iterator[Site]:
-    site = Site()
+def played_site(certificate: ssl.SSLContext | None = None) -> Iterator[Site]:
+    site = Site(certificate=certificate)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        host = ""
 
         def log_message(self, format: str, *arguments: Any) -> None:
             pass
+
+        def do_CONNECT(self) -> None:
+            """From here on this is the host that is asked for, with TLS."""
+            if site.certificate is None or self.host:
+                self.send_error(405)
+                return
+            self.send_response(200)
+            self.end_headers()
+            self.host = self.path.partition(":")[0]
+            self.request = site.certificate.wrap_socket(self.request, server_side=True)
+            self.setup()
+            self.close_connection = False  # whatever a client of HTTP/1.0 expects of other requests
 
         def do_HEAD(self) -> None:
             self._answer(head=True)
@@ -150,8 +170,9 @@ def played_site() -> Iterator[Site]:
 
         def _answer(self, head: bool) -> None:
             span = self.headers.get("Range", "")
-            site.requests.append((self.path, span))
-            fault = site.faults.get(self.path)
+            at = self.host + self.path
+            site.requests.append((at, span))
+            fault = site.faults.get(at)
             kind = ""
             if fault and fault.times:
                 fault.times -= 1
@@ -159,12 +180,14 @@ def played_site() -> Iterator[Site]:
             if kind == SILENT:
                 site.closing.wait()
                 self.close_connection = True
-            elif kind == MISSING or self.path not in site.files:
+            elif kind == MISSING or at not in site.files:
                 self.send_error(404)
             elif kind == BUSY:
                 self.send_error(503)
             else:
-                self._send(*site.files[self.path], kind, span, head)
+                content, media = site.files[at]
+                whole = content if isinstance(content, bytes) else content.read_bytes()
+                self._send(whole, media, kind, span, head)
 
         def _send(self, content: bytes, media: str, kind: str, span: str, head: bool) -> None:
             half = len(content) // 2
