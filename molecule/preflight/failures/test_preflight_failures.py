@@ -27,7 +27,7 @@ Machine = Callable[[str], Any]
     [
         ("preflight_min_cpus", "many", r"argument 'preflight_min_cpus' is of type str .* int"),
         (
-            "preflight_ports",
+            "preflight_ports_of_cluster",
             [{"port": 6443}],
             r"missing required arguments: by found in preflight_ports",
         ),
