@@ -21,7 +21,7 @@ from tests.rollout.conftest import (
 )
 
 RATE = 50.0
-# Of healthy steps at this rate 99% are decided within 215 s, when played (docs/statistics.md).
+# Of healthy steps at this rate 99% are decided within 165 s, when played (docs/statistics.md).
 STEP_SECONDS = 300.0
 ROLLBACK_SECONDS = 3.0
 ROLLBACK_REQUESTS = 100

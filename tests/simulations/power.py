@@ -129,12 +129,13 @@ class Figure:
 
 
 def promises() -> list[Promise]:
-    broken = Quality(failure_rate=0.5)
+    broken, flawless = Quality(failure_rate=0.5), Quality(failure_rate=0.0)
     every_second = "every second request of one service's canary fails"
     return [
         Promise(every_second, worse(50, broken), ROLLED_BACK, 100, 0.99),
         Promise("the same at 5 requests per second", worse(5, broken), ROLLED_BACK, 100, 0.99),
-        Promise("nothing is wrong, a step at 10%", same(50), ADVANCED, 120, 0.5),
+        Promise("nothing is wrong, a step at 10%", same(50), ADVANCED, 120, 0.85),
+        Promise("the same, and no request fails", same(50, flawless), ADVANCED, 120, 0.9),
     ]
 
 

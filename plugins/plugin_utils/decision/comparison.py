@@ -25,7 +25,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision.verdict imp
     Verdict,
 )
 
-FORMAT = 1
+FORMAT = 2
 METRICS_PER_SERVICE = 2
 _DIFFERENCES = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0)
 _RATIOS = (0.25, 0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.5, 5.0, 10.0)

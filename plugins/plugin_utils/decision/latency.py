@@ -37,14 +37,17 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision.failures im
 
 TAIL = 0.05
 # Stakes, in units of a request's scale; -1 / (1 - TAIL) and 1 / TAIL are the bounds.
-_STABLE_ABOVE = {0.3: 0.25, 1.0: 0.25, 3.0: 0.25, 9.0: 0.25}
-_CANARY_BELOW = {-0.2: 0.1, -0.5: 0.2, -0.8: 0.4, -1.0: 0.3}
+_STABLE_ABOVE = {0.3: 0.1, 1.0: 0.2, 3.0: 0.5, 9.0: 0.2}
+_CANARY_BELOW = {-0.2: 0.1, -0.4: 0.15, -0.65: 0.75}
 # Of the allowed error, which part the claim about the stable version takes. It has more requests.
 STABLE_PART = 0.1
 # Stable requests that are looked at before the first bet, to know where its p95 is.
 LEARNED = 100.0
-# Of the share that exceeds a limit, worth so much weight of looks is drawn towards TAIL.
-_CAUTION = 0.5
+# Limits are chosen by the latest stable requests: after so many, one counts half. What was slower
+# minutes ago would choose limits that nothing exceeds any more.
+LATELY = 150.0
+# Of the share that exceeds a limit, worth so many requests are drawn towards TAIL.
+_CAUTION = 5.0
 # Shares above a limit and above a ratio's multiple of it, as long as nothing is known: log-normal
 # latencies with sigma 0.5 and a ratio of 1.5.
 _GUESSED_STABLE, _GUESSED_CANARY = 0.075, 0.016
@@ -73,6 +76,8 @@ class LatencyTest:
         self.weight: Array = np.zeros(batch)
         self.recent: Array = np.zeros((*batch, 2, len(edges) + 2))
         self.learned: Array = np.zeros(batch)
+        # The latest stable requests above each limit.
+        self.lately: Array = np.zeros((*batch, len(edges) + 2))
 
     def observe(self, canary: Array, stable: Array) -> None:
         """Take in one look: histograms with one count more than there are edges."""
@@ -92,11 +97,13 @@ class LatencyTest:
         self.recent = self.recent * keep[..., None, None] + now
         self.weight = self.weight * keep + weight
         self.learned = self.learned * keep + stable_requests
+        faded = 0.5 ** (stable_requests / LATELY)
+        self.lately = self.lately * faded[..., None] + stable_exceeding
 
     def _stable_shares(self) -> Array:
-        """Shares of the stable's requests above each limit, careful where little is known."""
-        weight = self.weight[..., None]
-        shares: Array = (self.recent[..., 1, :] + _CAUTION * TAIL) / (weight + _CAUTION)
+        """Shares of the stable's latest requests above each limit; near TAIL where they are few."""
+        requests = self.lately[..., :1]
+        shares: Array = (self.lately + _CAUTION * TAIL) / (requests + _CAUTION)
         return shares
 
     def _bet_on_slower(self, live: Bools, exceeding: Array, stable_exceeding: Array) -> None:
@@ -206,7 +213,8 @@ class LatencyTest:
     def _expected_shares(self, canary_scale: Array, stable_scale: Array) -> tuple[Array, Array]:
         """Shares above the limits that would be bet on now, of the stable and of the canary."""
         limit, multiple, promising = self._limits_to_bet_on(canary_scale, stable_scale)
-        known = promising & (self.learned >= LEARNED)[..., None]
+        seen = (self.learned >= LEARNED) & (self.weight > 0)
+        known = promising & seen[..., None]
         weight = np.maximum(self.weight, 1e-9)[..., None]
         canary, stable = (self.recent[..., v, :] / weight for v in (0, 1))
         # The canary's share, drawn to the stable's where it is hardly known.
@@ -225,6 +233,7 @@ class LatencyTest:
             "weight": self.weight,
             "recent": self.recent,
             "learned": self.learned,
+            "lately": self.lately,
         }
 
     def restore(self, arrays: dict[str, Array]) -> None:
@@ -234,6 +243,7 @@ class LatencyTest:
         self.weight = arrays["weight"]
         self.recent = arrays["recent"]
         self.learned = arrays["learned"]
+        self.lately = arrays["lately"]
 
 
 def _exceeding(histogram: Array) -> Array:

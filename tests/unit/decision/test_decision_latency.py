@@ -187,3 +187,23 @@ def test_the_forecast_is_what_it_takes() -> None:
     assert seen == pytest.approx(forecast, abs=60)
     assert test.requests_until_below(GOALS.within, 0.1)[MARGIN] == 0
     assert 200 < after().requests_until_below(GOALS.within, 0.1)[MARGIN] < 700
+
+
+@pytest.mark.parametrize(("first", "last"), [(80.0, 30.0), (30.0, 80.0)])
+def test_latencies_that_change_for_both_do_not_hold_a_healthy_canary_up(
+    first: float, last: float
+) -> None:
+    """As at the end of a busy hour, or at its beginning: within 200 s, in looks of 250 requests."""
+    random = np.random.default_rng(7)
+    decided = []
+    for _rollout in range(20):
+        test, looks = LatencyTest(EDGES, RATIOS), 0
+        while not Bounds.of(test, GOALS).within(1.5) and looks < 60:
+            median = first * (last / first) ** min(1.0, looks / 40)
+            test.observe(
+                histogram_of(median * random.lognormal(0.0, 0.5, 25)),
+                histogram_of(median * random.lognormal(0.0, 0.5, 225)),
+            )
+            looks += 1
+        decided.append(looks)
+    assert sorted(decided)[17] <= 40, decided

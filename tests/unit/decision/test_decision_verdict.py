@@ -207,7 +207,7 @@ def test_the_state_does_not_grow() -> None:
 
 def test_a_state_of_another_format_is_refused() -> None:
     block = comparison().as_dict() | {"format": 99}
-    with pytest.raises(ValueError, match="the evidence: got format 99; expected 1"):
+    with pytest.raises(ValueError, match="the evidence: got format 99; expected 2"):
         Comparison.from_dict(block)
 
 
