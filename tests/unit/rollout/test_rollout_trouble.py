@@ -174,7 +174,7 @@ def test_changes_of_weight_that_are_refused_have_an_end(found: Site) -> None:
 def test_a_route_that_cannot_be_read_stops_the_walk_and_is_written_down(
     found: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rollout = Rollout(found, "v2", rollout={**QUICK, "minimum_requests": 10_000})
+    rollout = Rollout(found, "v2", rollout={**QUICK, "minimum_requests": 200})
 
     def unreadable(*_asked: Any) -> None:
         raise Unreadable("the weights [('v1', 80)]")
