@@ -59,7 +59,7 @@ def machine(printed: str) -> Machine:
     """What such a command found out; of the rest nothing is known."""
     found = parse_os_release(printed)
     architecture = found.get("ROOST_ARCHITECTURE", "")
-    major, _, minor = found.get("ROOST_PYTHON", "").partition(".")
+    major, _dot, minor = found.get("ROOST_PYTHON", "").partition(".")
     return Machine(
         os_id=found.get("ID", ""),
         os_version=found.get("VERSION_ID", ""),

@@ -22,7 +22,7 @@ _FIELDS = {
 }
 # These metrics alone: nearly all lines of a proxy are of others, of its histograms above all.
 _LINE = re.compile(
-    rf"^envoy_cluster_(?P<metric>{'|'.join(dict.fromkeys(metric for metric, _ in _FIELDS))})"
+    rf"^envoy_cluster_(?P<metric>{'|'.join(dict.fromkeys(metric for metric, _code in _FIELDS))})"
     r"\{(?P<labels>[^}]*)\} (?P<value>\d+)$",
     re.MULTILINE,
 )
