@@ -160,6 +160,18 @@ def packets_lost(node: str, rule: str, target: str = "DROP") -> Iterator[None]:
 
 
 @contextmanager
+def api_refused(addresses: dict[str, str]) -> Iterator[None]:
+    """The controller's connections to the API server are refused; those of machines aren't.
+
+    `addresses` are the machines', by their names.
+    """
+    controller = addresses["control"].rpartition(".")[0] + ".1"
+    rule = f"INPUT -s {controller} -p tcp --dport 6443"
+    with packets_lost("control", rule, "REJECT --reject-with tcp-reset"):
+        yield
+
+
+@contextmanager
 def unreachable(node: str) -> Iterator[None]:
     """SSH gets no further than the node's door, also over connections that are open already."""
     with packets_lost(node, "INPUT -p tcp --dport 22", "REJECT --reject-with tcp-reset"):

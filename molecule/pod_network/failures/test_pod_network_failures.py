@@ -62,9 +62,7 @@ def test_a_node_whose_kubelet_does_not_run(
 
 
 def test_the_api_does_not_answer(refused: Any, setting: Any, addresses: dict[str, str]) -> None:
-    gateway = addresses["control"].rpartition(".")[0] + ".1"
-    rule, target = f"INPUT -s {gateway} -p tcp --dport 6443", "REJECT --reject-with tcp-reset"
-    with faults.packets_lost("control", rule, target):
+    with faults.api_refused(addresses):
         said = refused()
     assert f"the API server of {setting('kubeconfig')} doesn't answer: found" in said
     assert "Connection refused" in said

@@ -249,9 +249,7 @@ def test_pods_that_no_node_has_room_for(
 
 
 def test_the_api_does_not_answer(refused: Any, setting: Any, addresses: dict[str, str]) -> None:
-    gateway = addresses["control"].rpartition(".")[0] + ".1"
-    rule, target = f"INPUT -s {gateway} -p tcp --dport 6443", "REJECT --reject-with tcp-reset"
-    with faults.packets_lost("control", rule, target):
+    with faults.api_refused(addresses):
         said = refused()
     assert "The release can't be planned: the API server of" in said
     assert f"{setting('kubeconfig')} doesn't answer: found" in said
