@@ -78,8 +78,8 @@ test: ## everything that CI runs
 test-rollout: ## everything about rollouts, on a cluster with traffic
 	@tests/run rollout
 
-test-full: ## each role by itself on machines of its own, and its failure cases
-	@tests/run full
+test-full: ## each role by itself, failure cases, kills, incidents: takes hours; ARGS='istio kills' names parts
+	@tests/run full $(ARGS)
 
 test-stats: ## simulated rollouts; writes the tables of docs/statistics.md
 	@nice $(PYTHON) -m tests.simulations all
