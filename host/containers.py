@@ -36,6 +36,7 @@ class ContainersError(Exception):
 class Machine:
     name: str
     address: str
+    worker: bool = True
 
 
 def machines(root: Path, settings: Settings) -> list[Machine]:
@@ -59,7 +60,11 @@ def machines(root: Path, settings: Settings) -> list[Machine]:
     numbered = [(f"worker-{index + 1}", first + index) for index in range(settings.workers)]
     workers = [*listed.items(), *numbered[len(listed) :]][: settings.workers]
     prefix = settings.subnet.rpartition(".")[0]
-    return [Machine(name, f"{prefix}.{octet}") for name, octet in [*control.items(), *workers]]
+    return [
+        Machine(name, f"{prefix}.{octet}", worker)
+        for worker, group in ((False, control.items()), (True, workers))
+        for name, octet in group
+    ]
 
 
 def select(known: list[Machine], names: list[str]) -> list[Machine]:

@@ -9,7 +9,8 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
@@ -46,35 +47,61 @@ def node_port(scheme: str, options: str) -> int:
     return int(found[1])
 
 
-def render(settings: Settings, addresses: Iterable[str], template: str | None = None) -> str:
+@dataclass(frozen=True)
+class Nodes:
+    """The addresses of a cluster's nodes."""
+
+    workers: Sequence[str]
+    control_plane: Sequence[str] = ()
+    """Nodes without a gateway of their own, which pass a request on to any: they are asked while no
+    worker answers."""
+
+    def endpoints(self, port: int, checked: dict[str, int] | None = None) -> str:
+        """As JSON, which is YAML on one line. `checked` is where checks go, if not where requests
+        do."""
+        asked = {"health_check_config": checked} if checked else {}
+        groups = [group for group in (self.workers, self.control_plane) if group]
+        return json.dumps(
+            [
+                {
+                    "priority": priority,
+                    "lb_endpoints": [
+                        {
+                            "endpoint": {
+                                "address": {
+                                    "socket_address": {"address": node, "port_value": port}
+                                },
+                                **asked,
+                            }
+                        }
+                        for node in sorted(group, key=socket.inet_aton)
+                    ],
+                }
+                for priority, group in enumerate(groups)
+            ]
+        )
+
+
+def render(settings: Settings, nodes: Nodes, template: str | None = None) -> str:
     """Envoy's configuration for these nodes."""
-    nodes = sorted(addresses, key=socket.inet_aton)
     options = OPTIONS.read_text(encoding="utf-8")
     http = node_port("http", options)
     text = TEMPLATE.read_text(encoding="utf-8") if template is None else template
     return Template(text).substitute(
         http_port=settings.http_port,
         https_port=settings.https_port,
-        http_endpoints=_endpoints(nodes, http),
-        https_endpoints=_endpoints(nodes, node_port("https", options), {"port_value": http}),
+        http_endpoints=nodes.endpoints(http),
+        https_endpoints=nodes.endpoints(node_port("https", options), {"port_value": http}),
     )
 
 
-def _endpoints(nodes: list[str], port: int, checked: dict[str, int] | None = None) -> str:
-    """As JSON, which is YAML on one line. `checked` is where checks go, if not where requests
-    do."""
-    asked = {"health_check_config": checked} if checked else {}
-    addresses = [{"socket_address": {"address": node, "port_value": port}} for node in nodes]
-    return json.dumps([{"endpoint": {"address": each, **asked}} for each in addresses])
-
-
-def up(settings: Settings, addresses: list[str], image: str, checkout: Path) -> bool:
+def up(settings: Settings, nodes: Nodes, image: str, checkout: Path) -> bool:
     """Have the edge run with this configuration; says whether anything had to be done."""
-    if not addresses:
+    if not nodes.workers and not nodes.control_plane:
         raise EdgeError(
             f"the cluster {settings.cluster} has no nodes to balance over; run `vagrant up` first"
         )
-    config = render(settings, addresses)
+    config = render(settings, nodes)
     identity = hashlib.sha256(f"{image}\n{config}".encode()).hexdigest()
     present = find(settings)
     if present and docker_cli.labels_of(present).get(CONFIG_LABEL) == identity:

@@ -84,12 +84,15 @@ def up(paths: Paths, settings: Settings, names: list[str]) -> list[str]:
 
 
 def edge_up(settings: Settings, checkout: Path) -> bool:
-    addresses = [
-        address
-        for node in nodes(settings.cluster)
-        if (address := docker_cli.address_in(node, settings.network))
-    ]
-    return edge.up(settings, addresses, image(checkout, PROXY_COMPONENT), checkout)
+    workers = {
+        machine.name for machine in containers.machines(checkout, settings) if machine.worker
+    }
+    found: dict[bool, list[str]] = {True: [], False: []}
+    for node in nodes(settings.cluster):
+        if address := docker_cli.address_in(node, settings.network):
+            found[docker_cli.labels_of(node)[NODE_LABEL] in workers].append(address)
+    known = edge.Nodes(workers=found[True], control_plane=found[False])
+    return edge.up(settings, known, image(checkout, PROXY_COMPONENT), checkout)
 
 
 def image(checkout: Path, component: str) -> str:

@@ -126,6 +126,14 @@ INCIDENTS = (
         normal=40,
         undo=lambda: machine("start", "control"),
     ),
+    Incident(
+        "a worker loses its power",
+        lambda: machine("kill", "worker-1"),
+        seconds=80,
+        failed=100,
+        normal=60,
+        undo=lambda: machine("start", "worker-1"),
+    ),
     Incident("istiod is gone", lambda: scale_istiod(0), 15, 0, 0, undo=lambda: scale_istiod(2)),
     Incident(
         "the registry is gone", lambda: registry("stop"), 8, 0, 0, undo=lambda: registry("start")

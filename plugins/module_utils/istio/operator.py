@@ -62,6 +62,15 @@ def operator(values: Mapping[str, Any]) -> dict[str, Any]:
                 _port("https", 443, HTTPS_PORT, values["gateway_https_node_port"]),
             ],
         },
+        # The port of a node leads to the gateway on that node while there is one: for some 40 s
+        # Kubernetes doesn't notice that another one has lost its power.
+        "overlays": [
+            {
+                "kind": "Service",
+                "name": "istio-ingressgateway",
+                "patches": [{"path": "spec.trafficDistribution", "value": "PreferSameNode"}],
+            }
+        ],
     }
     helm = {
         # Without it istiod checks only objects that carry a label with its revision, and anything

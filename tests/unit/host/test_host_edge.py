@@ -14,6 +14,7 @@ from host.cluster_settings import Paths, Settings
 from tests.unit.host.helpers import FakeDocker, container
 
 LAB = Settings("lab", http_port=9080, https_port=9443)
+ONE = edge.Nodes(["10.7.0.100"])
 
 
 def cluster_of(config: dict[str, Any], name: str) -> dict[str, Any]:
@@ -23,8 +24,8 @@ def cluster_of(config: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def test_the_edge_listens_on_loopback_and_knows_every_node() -> None:
-    config = yaml.safe_load(edge.render(LAB, ["10.7.0.101", "10.7.0.100", "10.7.0.99"]))
+def test_the_edge_listens_on_loopback_alone() -> None:
+    config = yaml.safe_load(edge.render(LAB, ONE))
     addresses = [
         each["address"]["socket_address"] for each in config["static_resources"]["listeners"]
     ]
@@ -33,14 +34,24 @@ def test_the_edge_listens_on_loopback_and_knows_every_node() -> None:
         {"address": "127.0.0.1", "port_value": 9443},
     ]
     assert "admin" not in config
+
+
+def addresses_of(locality: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each["endpoint"]["address"]["socket_address"] for each in locality["lb_endpoints"]]
+
+
+def test_it_asks_the_control_plane_while_no_worker_answers() -> None:
+    """A node port on a worker leads to its own gateway, elsewhere to any, dead ones included."""
+    nodes = edge.Nodes(["10.7.0.101", "10.7.0.99"], control_plane=["10.7.0.100"])
+    config = yaml.safe_load(edge.render(LAB, nodes))
     for name, port in (("http", 30080), ("https", 30443)):
-        [locality] = cluster_of(config, name)["load_assignment"]["endpoints"]
-        assert [
-            each["endpoint"]["address"]["socket_address"] for each in locality["lb_endpoints"]
-        ] == [
-            {"address": address, "port_value": port}
-            for address in ("10.7.0.99", "10.7.0.100", "10.7.0.101")
+        load = cluster_of(config, name)["load_assignment"]
+        assert [(each["priority"], addresses_of(each)) for each in load["endpoints"]] == [
+            (0, [{"address": f"10.7.0.{node}", "port_value": port} for node in (99, 101)]),
+            (1, [{"address": "10.7.0.100", "port_value": port}]),
         ]
+        # By default a group of which a third is left shares its requests with the next one.
+        assert load["policy"]["overprovisioning_factor"] > 100 * 100
 
 
 def test_it_leads_to_the_node_ports_that_are_set() -> None:
@@ -55,7 +66,7 @@ def test_a_node_port_that_it_can_not_read_is_named(options: str) -> None:
 
 
 def test_only_requests_that_were_never_sent_are_sent_again() -> None:
-    config = yaml.safe_load(edge.render(LAB, ["10.7.0.100"]))
+    config = yaml.safe_load(edge.render(LAB, ONE))
     [chain] = config["static_resources"]["listeners"][0]["filter_chains"]
     manager = chain["filters"][0]["typed_config"]
     [route] = manager["route_config"]["virtual_hosts"][0]["routes"]
@@ -63,7 +74,7 @@ def test_only_requests_that_were_never_sent_are_sent_again() -> None:
 
 
 def test_a_check_is_a_request_that_the_gateway_itself_refuses() -> None:
-    config = yaml.safe_load(edge.render(LAB, ["10.7.0.100"]))
+    config = yaml.safe_load(edge.render(LAB, ONE))
     [check] = cluster_of(config, "http")["health_checks"]
     tcp = check["tcp_health_check"]
     assert bytes.fromhex(tcp["send"]["text"]) == b"GET / HTTP/1.1\r\n\r\n"
@@ -74,7 +85,7 @@ def test_a_check_is_a_request_that_the_gateway_itself_refuses() -> None:
 def test_https_is_passed_on_to_nodes_that_answer_over_http() -> None:
     """What is behind it knows no names, and whether there is any TLS; a frozen gateway still takes
     connections."""
-    config = yaml.safe_load(edge.render(LAB, ["10.7.0.100", "10.7.0.101"]))
+    config = yaml.safe_load(edge.render(LAB, edge.Nodes(["10.7.0.100", "10.7.0.101"])))
     http, https = (cluster_of(config, name) for name in ("http", "https"))
     assert https["health_checks"] == http["health_checks"]
     assert https["close_connections_on_host_health_failure"]
@@ -112,23 +123,23 @@ def existing_edge(command: list[str], running: bool) -> docker_cli.Object:
 
 @pytest.mark.usefixtures("edge_that_listens")
 def test_the_edge_runs_once_and_without_rights(paths: Paths, fake_docker: FakeDocker) -> None:
-    assert edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+    assert edge.up(LAB, ONE, "proxy:1", paths.root)
     command = run_command(fake_docker)
     assert {"--network=host", "--cap-drop=ALL", "--read-only", "--user=65534:65534"} <= set(command)
     assert "proxy:1" in command
 
     fake_docker.items["container"] = [existing_edge(command, running=True)]
     fake_docker.calls.clear()
-    assert not edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+    assert not edge.up(LAB, ONE, "proxy:1", paths.root)
     assert fake_docker.calls == []
 
 
 @pytest.mark.usefixtures("edge_that_listens")
 def test_a_stopped_edge_is_started_again(paths: Paths, fake_docker: FakeDocker) -> None:
-    edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+    edge.up(LAB, ONE, "proxy:1", paths.root)
     fake_docker.items["container"] = [existing_edge(run_command(fake_docker), running=False)]
     fake_docker.calls.clear()
-    assert edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+    assert edge.up(LAB, ONE, "proxy:1", paths.root)
     assert fake_docker.calls == [["start", "id-roost-lab-edge"]]
 
 
@@ -140,10 +151,10 @@ def test_a_stopped_edge_is_started_again(paths: Paths, fake_docker: FakeDocker) 
 def test_another_node_or_image_makes_another_edge(
     paths: Paths, fake_docker: FakeDocker, addresses: list[str], image: str
 ) -> None:
-    edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+    edge.up(LAB, ONE, "proxy:1", paths.root)
     fake_docker.items["container"] = [existing_edge(run_command(fake_docker), running=True)]
     fake_docker.calls.clear()
-    edge.up(LAB, addresses, image, paths.root)
+    edge.up(LAB, edge.Nodes(addresses), image, paths.root)
     assert [call[0] for call in fake_docker.calls] == ["rm", "run"]
 
 
@@ -156,9 +167,9 @@ def test_an_edge_that_dies_is_told_with_its_log(
         container("roost-lab-edge", running=False, roost_cluster="lab", roost_role="edge")
     ]
     with pytest.raises(edge.EdgeError, match=r"roost-lab-edge .*127\.0\.0\.1:9080: cannot bind"):
-        edge.up(LAB, ["10.7.0.100"], "proxy:1", paths.root)
+        edge.up(LAB, ONE, "proxy:1", paths.root)
 
 
 def test_an_edge_without_nodes_is_refused(paths: Paths, fake_docker: FakeDocker) -> None:
     with pytest.raises(edge.EdgeError, match="has no nodes"):
-        edge.up(LAB, [], "proxy:1", paths.root)
+        edge.up(LAB, edge.Nodes([]), "proxy:1", paths.root)

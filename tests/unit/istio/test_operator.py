@@ -44,6 +44,13 @@ def test_the_gateway_has_its_ports_and_replicas() -> None:
     assert [port["nodePort"] for port in gateway["service"]["ports"]] == [30080, 30443]
 
 
+def test_a_nodes_port_leads_to_its_own_gateway_while_there_is_one() -> None:
+    gateway = operator(values("stock"))["spec"]["components"]["ingressGateways"][0]["k8s"]
+    [overlay] = gateway["overlays"]
+    assert (overlay["kind"], overlay["name"]) == ("Service", "istio-ingressgateway")
+    assert overlay["patches"] == [{"path": "spec.trafficDistribution", "value": "PreferSameNode"}]
+
+
 def test_istiod_and_gateway_are_spread_each_by_itself() -> None:
     components = operator(values("stock"))["spec"]["components"]
     istiod = components["pilot"]["k8s"]
