@@ -19,6 +19,10 @@ options:
     description: Versions that are supported of each system, by the ID of C(/etc/os-release).
     type: dict
     default: {debian: ["12", "13"], ubuntu: ["22.04", "24.04"]}
+  architecture:
+    description: The one that the bundle was made for, as Debian names it. By default any that one can
+      be made for.
+    type: str
   min_memory_mb:
     description: Memory that the machine has to have, in MiB. A machine sold as 2 GiB shows less.
     type: int

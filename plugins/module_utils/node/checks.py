@@ -47,6 +47,7 @@ ARGUMENTS: dict[str, Any] = {
         "type": "dict",
         "default": {"debian": ["12", "13"], "ubuntu": ["22.04", "24.04"]},
     },
+    "architecture": {"type": "str"},
     "min_memory_mb": {"type": "int", "default": 1700},
     "min_cpus": {"type": "int", "default": 1},
     "disk": {

@@ -22,8 +22,16 @@ def system(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
 
 
 def architecture(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    wanted = wishes.get("architecture")
     if machine.architecture not in ("amd64", "arm64"):
         yield Problem("architecture", machine.architecture, "amd64 or arm64", "use another machine")
+    elif wanted and machine.architecture != wanted:
+        yield Problem(
+            "architecture",
+            machine.architecture,
+            f"{wanted}, for which the bundle was made",
+            f"use another machine, or make the cluster from a controller with {machine.architecture}",
+        )
 
 
 def rights(machine: Machine, wishes: Wishes) -> Iterator[Problem]:

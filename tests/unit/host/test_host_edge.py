@@ -73,6 +73,16 @@ def test_only_requests_that_were_never_sent_are_sent_again() -> None:
     assert route["route"]["retry_policy"]["retry_on"] == "connect-failure"
 
 
+def test_it_takes_no_more_connections_than_it_can_pass_on() -> None:
+    config = yaml.safe_load(edge.render(LAB, ONE))
+    [monitor] = config["overload_manager"]["resource_monitors"]
+    most = monitor["typed_config"]["max_active_downstream_connections"]
+    [http] = cluster_of(config, "http")["circuit_breakers"]["thresholds"]
+    [https] = cluster_of(config, "https")["circuit_breakers"]["thresholds"]
+    assert http == dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), most)
+    assert https == {"max_connections": most}
+
+
 def test_a_check_is_a_request_that_the_gateway_itself_refuses() -> None:
     config = yaml.safe_load(edge.render(LAB, ONE))
     [check] = cluster_of(config, "http")["health_checks"]

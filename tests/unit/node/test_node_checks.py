@@ -39,6 +39,7 @@ WISHES: dict[str, Any] = {
     "ports": [{"port": 10250, "by": ["kubelet"]}, {"port": 179}],
     "swap": "fail",
     "min_inotify_instances": 512,
+    "architecture": "amd64",
     "kubernetes_version": "v1.36.3",
 }
 
@@ -72,6 +73,10 @@ def test_a_fit_machine_has_no_problem() -> None:
         ),
         ({"os_version": "11", "os_name": "Debian GNU/Linux 11"}, "found Debian GNU/Linux 11"),
         ({"architecture": "riscv64"}, "architecture: found riscv64, expected amd64 or arm64"),
+        (
+            {"architecture": "arm64"},
+            "architecture: found arm64, expected amd64, for which the bundle",
+        ),
         ({"uid": 1000}, "rights: found user id 1000, expected root"),
         ({"python": (3, 8)}, "Python: found 3.8, expected 3.9 or newer"),
         ({"init": "sh"}, "init: found sh, expected systemd as process 1"),
