@@ -20,8 +20,8 @@ options:
     type: dict
     default: {debian: ["12", "13"], ubuntu: ["22.04", "24.04"]}
   architecture:
-    description: The one that the bundle was made for, as Debian names it. By default any that one can
-      be made for.
+    description: The one that the bundle was made for, as Debian names it. By default any that one
+      can be made for.
     type: str
   min_memory_mb:
     description: Memory that the machine has to have, in MiB. A machine sold as 2 GiB shows less.

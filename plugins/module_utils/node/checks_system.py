@@ -30,7 +30,7 @@ def architecture(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
             "architecture",
             machine.architecture,
             f"{wanted}, for which the bundle was made",
-            f"use another machine, or make the cluster from a controller with {machine.architecture}",
+            f"use another machine, or a controller with {machine.architecture}",
         )
 
 
