@@ -91,6 +91,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     KubernetesClient,
     Unreachable,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.api.objects import selector_of
 from ansible_collections.roost.cluster.plugins.module_utils.release import (
     names,
     proxies,
@@ -130,6 +131,12 @@ def fail(module: Any, client: KubernetesClient, outcome: waiting.Outcome) -> Non
         lambda pod: names.workload_of(pod) in concerned,
         names.release_selector(params["release"]),
     )
+    if waiting.concerns_gateway(params["wait"]):
+        # Of Istio's own role it may be that nobody waited for it.
+        gateway = selector_of(params["gateway_selector"])
+        reasons += evidence.gather(
+            client, params["gateway_namespace"], [], lambda pod: True, gateway
+        )
     lines = [f"  - {text}" for text in outcome.missing] + [f"    {text}" for text in reasons]
     module.fail_json(
         msg=f"Release {params['release']}: after {outcome.seconds:.0f} s (the limit is "

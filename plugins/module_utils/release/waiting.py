@@ -145,7 +145,7 @@ class Watcher:
         """Whom to ask what; and whom there should be to ask, and isn't."""
         checks = {key: proxies.PROXY_CHECKS[key] for key in conditions}
         missing, gateways, pods = [], list[Block](), list[Block]()
-        if any(check.gateway for check in checks.values()):
+        if concerns_gateway(conditions):
             gateways = self._gateways()
             if not gateways:
                 labels = selector_of(self._place.gateway_selector)
@@ -215,6 +215,11 @@ def _not_rolled_out(
         for name in deployments
     )
     return [text for text in found if text]
+
+
+def concerns_gateway(wait: Wait) -> bool:
+    """Whether a wait asks the proxies of the gateway."""
+    return any(check.gateway for key, check in proxies.PROXY_CHECKS.items() if wait.get(key))
 
 
 def concerned(wait: Wait) -> list[str]:
