@@ -130,7 +130,7 @@ INCIDENTS = (
         "a worker loses its power",
         lambda: machine("kill", "worker-1"),
         seconds=80,
-        failed=100,
+        failed=500,
         normal=60,
         undo=lambda: machine("start", "worker-1"),
     ),
