@@ -13,7 +13,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision.rehearsal i
     ROLLED_BACK,
     WAITED,
 )
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from tests.simulations import scenarios
 from tests.simulations.scenarios import Scenario
@@ -41,7 +41,7 @@ class Result:
 
 def lower_bound(hits: int, trials: int) -> float:
     """The exact (Clopper-Pearson) one-sided bound of a probability."""
-    return float(beta.ppf(1 - CONFIDENCE, hits, trials - hits + 1)) if hits else 0.0
+    return float(betaincinv(hits, trials - hits + 1, 1 - CONFIDENCE)) if hits else 0.0
 
 
 def of_healthy(number: int, rollouts: int) -> Result:

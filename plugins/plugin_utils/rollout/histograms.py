@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ansible_collections.roost.cluster.plugins.module_utils.verify.envoy_stats import Cluster
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision import counts
 
 # Per answer, from the last byte of the request to the last of the answer, in milliseconds.
 _BUCKET = re.compile(
-    r"^envoy_cluster_upstream_rq_time_bucket\{(?P<labels>.*)\} (?P<count>\d+)$", re.MULTILINE
+    r'^envoy_cluster_upstream_rq_time_bucket\{(?P<before>.*)\ble="(?P<edge>[^"]*)"(?P<after>.*)\} '
+    r"(?P<count>\d+)$",
+    re.MULTILINE,
 )
-_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_NAME = re.compile(r'\bcluster_name="([^"]*)"')
 
 
 class OtherEdges(ValueError):
@@ -25,10 +28,9 @@ def histograms(text: str, edges: Sequence[float]) -> dict[Cluster, tuple[int, ..
     """Counts of each bucket, one more than there are edges, for every outbound cluster."""
     cumulative: dict[Cluster, dict[float, int]] = {}
     for match in _BUCKET.finditer(text):
-        labels = dict(_LABEL.findall(match["labels"]))
-        cluster = Cluster.parse(labels.get("cluster_name", ""))
+        cluster = _cluster(match["before"], match["after"])
         if cluster is not None:
-            cumulative.setdefault(cluster, {})[float(labels["le"])] = int(match["count"])
+            cumulative.setdefault(cluster, {})[float(match["edge"])] = int(match["count"])
     wanted = [*edges, float("inf")]
     found = {}
     for cluster, buckets in cumulative.items():
@@ -40,6 +42,12 @@ def histograms(text: str, edges: Sequence[float]) -> dict[Cluster, tuple[int, ..
             )
         found[cluster] = counts.histogram(list(buckets.values()))
     return found
+
+
+@lru_cache  # all buckets of a histogram have the same labels but for the edge
+def _cluster(*labels: str) -> Cluster | None:
+    name = _NAME.search(",".join(labels))
+    return Cluster.parse(name[1]) if name else None
 
 
 def edges_from(floor: float, edges: Sequence[float]) -> list[float]:

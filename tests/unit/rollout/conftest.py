@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.api import parallel
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import preview
 
 from tests.unit.release.conftest import OneAfterTheOther
 
@@ -19,3 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "release"))
 @pytest.fixture(autouse=True)
 def one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "ThreadPoolExecutor", OneAfterTheOther)
+
+
+@pytest.fixture
+def no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes longer than the whole rollout."""
+    monkeypatch.setattr(preview, "steps_at", lambda *_asked: None)

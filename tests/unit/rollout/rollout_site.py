@@ -36,7 +36,7 @@ from test_release_stages import run
 Block = dict[str, Any]
 EDGES = histogram_edges()
 USUAL_MS = 12.0
-REQUESTS = 200
+REQUESTS = 500
 
 
 @dataclass

@@ -66,7 +66,9 @@ def test_without_requests_nothing_is_claimed() -> None:
     assert "measured nothing, for there were no requests" in text
 
 
-def test_a_rollout_is_told_with_its_last_looks_and_who_steers_it(busy: Site) -> None:
+def test_a_rollout_is_told_with_its_last_looks_and_who_steers_it(
+    busy: Site, no_forecast: None
+) -> None:
     Rollout(busy, "v2").go()
     found = looked(busy)
     assert any("promoted" in line for line in screen(found))

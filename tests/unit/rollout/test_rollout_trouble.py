@@ -18,7 +18,6 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     drill,
     engine,
     faults,
-    preview,
     reports,
     status,
 )
@@ -33,14 +32,10 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.store import
 from release_world import CONTEXT
 from rollout_site import Heart, Rollout, Site, desk, site
 
+pytestmark = pytest.mark.usefixtures("no_forecast")
+
 STATE = "ConfigMap digits/roost-digits"
 QUICK = {"failure_margin": 0.5, "latency_margin": 6, "minimum_requests": 5}
-
-
-@pytest.fixture(autouse=True)
-def no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes longer than the whole rollout."""
-    monkeypatch.setattr(preview, "steps_at", lambda *_asked: None)
 
 
 @pytest.fixture
