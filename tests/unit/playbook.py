@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / "collections"
 
@@ -35,3 +37,10 @@ def run_playbook(
         check=False,
         timeout=120,
     )
+
+
+def shown(done: subprocess.CompletedProcess[str]) -> Any:
+    """The `msg` of the only ansible.builtin.debug of a run, which starts no module to give it."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    _before, _arrow, result = done.stdout.partition(" => ")
+    return json.JSONDecoder().raw_decode(result)[0]["msg"]

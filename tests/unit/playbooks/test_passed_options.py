@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 import yaml
 
 from docs import roles
-from tests.unit.playbook import run_playbook
+from tests.unit.playbook import run_playbook, shown
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MINE = {
@@ -39,14 +38,9 @@ SHOW = """
 - hosts: control
   gather_facts: false
   tasks:
-    - name: Write what the roles get
-      ansible.builtin.copy:
-        content: "{{ given | to_json }}"
-        dest: "{{ lookup('ansible.builtin.env', 'RESULT') }}"
-        mode: "0600"
-      delegate_to: localhost
-      vars:
-        ansible_connection: local
+    - name: Show what the roles get
+      ansible.builtin.debug:
+        msg: "{{ given }}"
 """
 
 
@@ -75,10 +69,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     [play] = yaml.safe_load(SHOW)
     playbook = folder / "playbook.yml"
     playbook.write_text(yaml.safe_dump([{**play, "vars": {"given": wanted}}]))
-    result = folder / "result.json"
-    done = run_playbook(playbook, "--inventory=inventory", RESULT=str(result))
-    assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(result.read_text())
+    found: dict[str, Any] = shown(run_playbook(playbook, "--inventory=inventory"))
     return found
 
 

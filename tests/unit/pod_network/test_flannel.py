@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.unit.playbook import run_playbook
+from tests.unit.playbook import run_playbook, shown
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATE = REPOSITORY / "roles" / "pod_network" / "templates" / "flannel.yml.j2"
@@ -25,10 +25,7 @@ def rendered(folder: Path, *given: dict[str, Any]) -> list[tuple[Any, str]]:
         f"{{{{ lookup('ansible.builtin.template', '{TEMPLATE}', template_vars=given[{n}]) }}}}"
         for n in range(len(given))
     ]
-    task = {
-        "name": "Render",
-        "ansible.builtin.copy": {"content": rendered, "dest": str(folder / "rendered.json")},
-    }
+    task = {"name": "Render", "ansible.builtin.debug": {"msg": rendered}}
     play = {
         "hosts": "localhost",
         "gather_facts": False,
@@ -38,9 +35,8 @@ def rendered(folder: Path, *given: dict[str, Any]) -> list[tuple[Any, str]]:
     playbook = folder / "playbook.yml"
     playbook.write_text(yaml.safe_dump([play]))
     done = run_playbook(playbook, "--inventory=localhost,", "--connection=local")
-    assert done.returncode == 0, done.stdout + done.stderr
     found = []
-    for text in json.loads((folder / "rendered.json").read_text()):
+    for text in shown(done):
         objects = list(yaml.safe_load_all(text))
         [config] = [each for each in objects if each["kind"] == "ConfigMap"]
         [daemons] = [each for each in objects if each["kind"] == "DaemonSet"]

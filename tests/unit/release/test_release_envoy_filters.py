@@ -13,9 +13,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import (
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.envoy_filters import Fault
 from ansible_collections.roost.cluster.plugins.module_utils.release.names import Context
+from release_moves import run
 from release_samples import release, resolved
 from release_world import CONTEXT, World
-from test_release_stages import run
 
 LIMITED = {"rate_limit": {"requests_per_second": 50, "burst": 80}}
 

@@ -9,9 +9,9 @@ import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.api.absent import NoCluster
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Refused
 from ansible_collections.roost.cluster.plugins.module_utils.release import plan, planning
+from release_moves import run
 from release_samples import block, digests, release, resolved
 from release_world import CONTEXT, World
-from test_release_stages import run
 
 # Conditions that were awaited once are not awaited again.
 

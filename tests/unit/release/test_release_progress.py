@@ -17,9 +17,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import (
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Canary, Progress
 from ansible_collections.roost.cluster.plugins.module_utils.release.progress import Course
+from release_moves import run
 from release_samples import release, resolved
 from release_world import CONTEXT, World
-from test_release_stages import run
 
 WALKING = Course(Progress("aaaaaaaa", (5, 10)), ("bbbbbbbb",))
 ROUTE = "VirtualService digits/digits-gateway"

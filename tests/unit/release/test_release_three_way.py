@@ -15,9 +15,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.release import (
 from ansible_collections.roost.cluster.plugins.module_utils.release.live import Live
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Canary
 from ansible_collections.roost.cluster.plugins.module_utils.release.three_way import Merged, merge
+from release_moves import run
 from release_samples import resolved, tag
 from release_world import CONTEXT, World
-from test_release_stages import run
 
 REPLICAS = {
     (service, version): 2 for service in ("app", "model-service") for version in ("v1", "v2")

@@ -24,10 +24,10 @@ from ansible_collections.roost.cluster.plugins.module_utils.release.gateway_cert
     told,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.release.model import Tls
+from release_moves import run
 from release_samples import block, release, resolved
 from release_secrets import NOW, node, own, secret, spoiled
 from release_world import CONTEXT, World
-from test_release_stages import run
 
 OWN = {"tls": {"self_signed": True}}
 GIVEN = {"tls": {"secret": "shop"}}

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.release import objects
+from release_moves import ONLY_V1, SEEDS, V2_AT_50, run
 from release_samples import release, resolved
 from release_world import CONTEXT, World
-from test_release_stages import ONLY_V1, SEEDS, V2_AT_50, run
 
 
 def add_canary(world: World, *kinds_first: str) -> None:

@@ -26,12 +26,12 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.engine impor
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.lock import Lock
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.notify import Notifier
+from release_moves import run
 from release_pods import on_mesh
 from release_samples import digests, resolved
 from release_samples import release as file_of
 from release_world import CONTEXT, Killed, World
 from rollout_server import Clock
-from test_release_stages import run
 
 Block = dict[str, Any]
 EDGES = histogram_edges()

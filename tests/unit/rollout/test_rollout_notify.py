@@ -50,7 +50,7 @@ class Hook(http.server.BaseHTTPRequestHandler):
 def url() -> Iterator[str]:
     Hook.answers, Hook.got = [], []
     server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/hook/secret"
     server.shutdown()
