@@ -42,7 +42,7 @@ options:
     type: float
     default: 3
   start_command:
-    description: The command that starts the machines, for the message.
+    description: The command that starts machines of our own making, for the message.
     type: str
     default: vagrant up
 attributes:
@@ -108,8 +108,8 @@ def verdict(problems: dict[str, str], required: list[str], start_command: str) -
         return ""
     told = "".join(f"\n{problems[name]}" for name in silent)
     return (
-        f"{lacking}; start the machines with `{start_command}`, or look at the addresses in "
-        f"inventory/hosts.yml:{told}"
+        f"{lacking}; start the machines (`{start_command}` does it where they are ours), or look at "
+        f"their addresses in the inventory:{told}"
     )
 
 
