@@ -199,7 +199,7 @@ def test_nothing_goes_on_without_the_first_machine(playbook: Any) -> None:
     assert ran.code != 0
     assert ran.changed == 0
     assert "without control nothing can go on, so nothing was changed" in ran.said
-    assert "start the machines with `vagrant up`, or look at the addresses" in ran.said
+    assert "start the machines (`vagrant up` does it where they are ours), or look" in ran.said
     assert re.search(r"control \(\S+:22\): .*refused", ran.said)
     assert "worker-1" not in ran.recap
 
