@@ -108,8 +108,8 @@ def verdict(problems: dict[str, str], required: list[str], start_command: str) -
         return ""
     told = "".join(f"\n{problems[name]}" for name in silent)
     return (
-        f"{lacking}; start the machines (`{start_command}` does it where they are ours), or look at "
-        f"their addresses in the inventory:{told}"
+        f"{lacking}; start the machines (`{start_command}` does it where they are ours), or look "
+        f"at their addresses in the inventory:{told}"
     )
 
 
