@@ -14,6 +14,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def read(path: Path) -> Any:
     return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def specs() -> dict[str, Spec]:
+@cache
+def specs() -> Mapping[str, Spec]:
     """The entry point `main` of each role, by the role's name."""
     return {
         path.parents[1].name: read(path)["argument_specs"]["main"]
@@ -49,7 +51,8 @@ def cluster_spec() -> Spec:
     return spec
 
 
-def passed() -> dict[str, str]:
+@cache
+def passed() -> Mapping[str, str]:
     """Options of roles that the playbooks set, each with the expression that they set it to."""
     return {
         name: str(expression)
