@@ -7,7 +7,7 @@ Vagrant makes the nodes themselves; the Vagrantfile calls this before and after.
 same nodes without Vagrant, for tests. Everything is found by its label, so only what belongs to
 the cluster is ever touched.
 
-Needs nothing but Python and Docker; `up` also PyYAML and what loads the node image.
+Needs nothing but Python and Docker; `up` and `edge up` also PyYAML and what loads an image.
 """
 
 from __future__ import annotations
