@@ -26,6 +26,8 @@ STEPS = {
     "Workers": "workers",
     "Pod network": "pod_network",
     "Istio": "istio",
+    # What is left of the wait for nodes is in it too.
+    "Nodes and mesh": "istio",
     "Release": "release",
 }
 
