@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from host import cluster_settings, containers, nodes
+from host import cluster_settings, containers, edge, nodes
 from host.cluster_settings import Paths, Settings
 from host.containers import Machine
 from tests.unit.host import test_host_vagrant
@@ -47,6 +47,20 @@ def node(paths: Paths, name: str, *, running: bool = True) -> Any:
         roost_node=name,
         roost_checkout=str(paths.root),
     )
+
+
+@pytest.mark.usefixtures("lab")
+def test_the_edge_knows_workers_from_the_control_plane(
+    paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, address in ADDRESSES.items():
+        item = node(paths, name)
+        item["NetworkSettings"]["Networks"]["roost-lab"] = {"IPAddress": address}
+        fake_docker.items["container"].append(item)
+    asked = []
+    monkeypatch.setattr(edge, "up", lambda _settings, known, *_rest: asked.append(known))
+    nodes.edge_up(LAB, paths.root)
+    assert asked == [edge.Nodes(["10.7.0.101", "10.7.0.102"], control_plane=["10.7.0.100"])]
 
 
 def give_key(paths: Paths, name: str) -> Path:
