@@ -13,9 +13,13 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import (
     lines,
     preview,
 )
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import PROMOTED
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.document import (
+    PROMOTED,
+    ROLLED_BACK,
+    Document,
+)
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.job import Job
-from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import asked
+from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.opening import Asked, asked
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout.steering import (
     COMMON,
     Steering,
@@ -57,6 +61,20 @@ class ActionModule(Steering):
             release, changed = decide.tidy(job, self.tell)
             return steered(job, release, changed, self.tell)
         result = {"changed": True, "changes": [walked(document)], **document.summary()}
+        if document.outcome in (PROMOTED, ROLLED_BACK):
+            result["commit"] = self._file_after(job, document, version)
         if document.outcome != PROMOTED:
             result |= {"failed": True, "msg": lines.ending(document)}
         return result
+
+    def _file_after(self, job: Job, document: Document, version: Asked) -> list[str]:
+        """Tell what the file has to say now that one of the two has the whole weight."""
+        kept = document.canary if document.outcome == PROMOTED else document.stable
+        images: dict[str, str] = {}
+        if kept.version not in job.file.versions:
+            images |= kept.images
+            images |= version.images if kept.version == version.version else {}
+        commit = lines.to_commit(kept.version, None, images)
+        for line in commit:
+            self.tell(line)
+        return commit

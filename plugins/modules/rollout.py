@@ -90,6 +90,11 @@ canary:
   description: Version and images of the pair that was rolled out.
   returned: when it began
   type: dict
+commit:
+  description: What the file has to say so that it agrees with the cluster, line by line.
+  returned: when one of the two versions has the whole weight
+  type: list
+  elements: str
 changes:
   description: What changed in the cluster, or would in check mode, in order, and why.
   returned: always

@@ -95,6 +95,27 @@ def test_a_rollout_is_a_change_of_its_own_before_those_that_it_makes(found: Site
     assert "Deployment digits/app-v1" in dict(made)
 
 
+HEAD = "inventory/group_vars/all/release.yml should say now, in `release`:"
+
+
+def test_a_rollout_tells_what_the_file_has_to_say_afterwards(found: Site) -> None:
+    result = steer(found, "rollout", version="v2")
+    assert result["commit"] == [HEAD, "  stable: v2", "  and no key canary"]
+
+
+def test_a_version_that_the_file_lacks_is_told_with_the_images_that_were_given(
+    found: Site,
+) -> None:
+    steer(found, "rollout_decision", decision=decide.ROLL_BACK)
+    images = {key: f"shop.example/{key}@sha256:{'3' * 64}" for key in ("app", "model-service")}
+    given = {"app_image": images["app"], "model_image": images["model-service"]}
+    result = steer(found, "rollout", version="v4", **given)
+    assert result["commit"] == [
+        *(HEAD, "  stable: v4", "  and no key canary", "  versions.v4:"),
+        *(f"    {service}: {image}" for service, image in images.items()),
+    ]
+
+
 def test_a_plan_of_a_rollout_has_its_walk(found: Site) -> None:
     (what, why), *_objects = planned(steer(found, "rollout", check=True, version="v2"))
     assert (what, why) == ("release digits", "rollout of v2 beside v1, which it would replace")
