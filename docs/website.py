@@ -31,6 +31,8 @@ MKDOCS = REPOSITORY / ".venv-docs" / "bin" / "mkdocs"
 FIRST = (
     "README.md",
     "docs/deployment.md",
+    "docs/how-to.md",
+    "docs/rollouts.md",
     "docs/real-machines.md",
     "docs/collection.md",
     "samples/README.md",

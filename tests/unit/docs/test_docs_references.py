@@ -95,7 +95,7 @@ def test_prose_lines_are_short(document: Path) -> None:
 def test_every_setting_is_documented() -> None:
     from host.cluster_settings import VARIABLES, Settings
 
-    text = (REPOSITORY / "docs" / "deployment.md").read_text()
+    text = (REPOSITORY / "docs" / "how-to.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", text, re.MULTILINE))
     expected = {name: str(getattr(Settings(), key)) for key, name in VARIABLES.items()}
     assert {name: rows.get(name) for name in expected} == expected

@@ -84,6 +84,6 @@ def test_steps_of_a_rollout_are_the_defaults() -> None:
 
 
 def test_a_rollout_keeps_what_the_document_says(release: Release) -> None:
-    document = (REPOSITORY / "docs" / "deployment.md").read_text()
+    document = (REPOSITORY / "docs" / "rollouts.md").read_text()
     named = re.findall(r"(?:ConfigMap|Lease) `([\w-]+)`", document)
     assert set(named) == {names.rollout_name(release.name)}
