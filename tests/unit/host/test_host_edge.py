@@ -79,7 +79,8 @@ def test_it_takes_no_more_connections_than_it_can_pass_on() -> None:
     most = monitor["typed_config"]["max_active_downstream_connections"]
     [http] = cluster_of(config, "http")["circuit_breakers"]["thresholds"]
     [https] = cluster_of(config, "https")["circuit_breakers"]["thresholds"]
-    assert http == dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), most)
+    limited = ("connections", "pending_requests", "requests", "retries")
+    assert http == {f"max_{what}": most for what in limited}
     assert https == {"max_connections": most}
 
 
