@@ -88,6 +88,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.arguments import
     KUBECONFIG,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
+    ApiError,
     KubernetesClient,
     Unreachable,
 )
@@ -133,9 +134,8 @@ def fail(module: Any, client: KubernetesClient, outcome: waiting.Outcome) -> Non
     )
     if waiting.concerns_gateway(params["wait"]):
         # Of Istio's own role it may be that nobody waited for it.
-        gateway = selector_of(params["gateway_selector"])
-        reasons += evidence.gather(
-            client, params["gateway_namespace"], [], lambda pod: True, gateway
+        reasons += gateway_evidence(
+            client, params["gateway_namespace"], selector_of(params["gateway_selector"])
         )
     lines = [f"  - {text}" for text in outcome.missing] + [f"    {text}" for text in reasons]
     module.fail_json(
@@ -144,6 +144,16 @@ def fail(module: Any, client: KubernetesClient, outcome: waiting.Outcome) -> Non
         missing=outcome.missing,
         evidence=reasons,
     )
+
+
+def gateway_evidence(client: KubernetesClient, namespace: str, selector: str) -> list[str]:
+    """What the pods of the gateway say that aren't ready, and the events about them."""
+    try:
+        deployments = client.list("Deployment", namespace, selector)
+    except ApiError as error:
+        return [f"nothing more is known of the gateway: {error}"]
+    workloads = [item["metadata"]["name"] for item in deployments]
+    return evidence.gather(client, namespace, workloads, lambda pod: True, selector)
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ STEPS = {
     # What is left of the wait for nodes is in it too.
     "Nodes and mesh": "istio",
     "Release": "release",
+    "Gateway": "release",
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.api.client import Unreachable
 from ansible_collections.roost.cluster.plugins.module_utils.api.execution import Executed
 from ansible_collections.roost.cluster.plugins.module_utils.release import waiting
+from ansible_collections.roost.cluster.plugins.modules import release_wait
 
 from tests.unit.api.stub import StubClient
 
@@ -102,6 +103,32 @@ def test_two_conditions_on_one_page_ask_once() -> None:
 def test_without_a_gateway_nothing_is_taken_for_done() -> None:
     outcome = Scripted(lambda now: known(), gateways=0).wait({"gateway_clusters": {CLUSTER: 1}})
     assert outcome.missing == ["no ready pod with istio=ingressgateway in istio-system"]
+
+
+class StuckGateway(Scripted):
+    """One whose only pod was never made."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda now: "", gateways=0)
+        self.deployments = [{"metadata": {"name": "istio-ingressgateway"}}]
+
+    def list(self, kind: str, namespace: Any = None, selector: str = "", fields: str = "") -> Any:
+        if kind != "Event":
+            return super().list(kind, namespace, selector, fields)
+        about = {"kind": "ReplicaSet", "name": "istio-ingressgateway-5d4"}
+        return [{"involvedObject": about, "reason": "FailedCreate", "message": "exceeded quota"}]
+
+
+def test_why_there_is_no_gateway_is_told_by_events_too() -> None:
+    found = release_wait.gateway_evidence(StuckGateway(), "istio-system", "istio=ingressgateway")
+    assert "exceeded quota" in "\n".join(found)
+
+
+def test_of_a_gateway_that_nobody_can_ask_for_that_is_told() -> None:
+    cluster = StuckGateway()
+    cluster.failing = Unreachable("the API is away")
+    found = release_wait.gateway_evidence(cluster, "istio-system", "istio=ingressgateway")
+    assert found == ["nothing more is known of the gateway: the API is away"]
 
 
 @pytest.mark.parametrize(
