@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision.looks import (
@@ -16,6 +16,8 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision.looks impor
 
 # After so many readings without it, only a source's name is remembered.
 _FORGET_AFTER = 10
+# In seconds, a little less than it takes, as looks that are meant to be that long are.
+SHOWN_WITHIN = 4.5
 
 
 class Source(NamedTuple):
@@ -117,6 +119,30 @@ class Counters:
             source = Source(item["uid"], item["started"])
             counters.seen[source] = _Seen(counts, item["absent"], item["forgotten"])
         return counters
+
+
+class Gathered:
+    """Latencies that are kept until both versions' have come.
+
+    Envoy adds what it has measured to its histograms every 5 seconds, each proxy at moments of its
+    own. Of looks that are 2 seconds long one would show those of the canary and the next one those
+    of the stable version, never both, and nothing could be learned from either.
+    """
+
+    def __init__(self, since: float) -> None:
+        self._since = since
+        self._kept: dict[Subset, Tally] = {}
+
+    def take(self, grown: Mapping[Subset, Tally], at: float) -> dict[Subset, Tally]:
+        """The same counts; latencies only where enough seconds have passed, then all of them."""
+        for subset, tally in grown.items():
+            latencies = Tally(histogram=tally.histogram)
+            self._kept[subset] = self._kept.get(subset, Tally()) + latencies
+        without = {subset: replace(tally, histogram=()) for subset, tally in grown.items()}
+        if at - self._since < SHOWN_WITHIN:
+            return without
+        kept, self._since, self._kept = self._kept, at, {}
+        return {subset: without.get(subset, Tally()) + tally for subset, tally in kept.items()}
 
 
 def _difference(before: Tally, now: Tally) -> Tally:

@@ -18,6 +18,7 @@ from ansible_collections.roost.cluster.plugins.plugin_utils.decision import coun
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision.comparison import Comparison
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision.counts import (
     Counters,
+    Gathered,
     Subset,
 )
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision.looks import Look, Tally
@@ -63,6 +64,7 @@ class Judge:
         self._settings, self._comparison = settings, comparison
         self._reader = Reader(job.client, release, job.context, histogram_edges())
         self._counters = Counters()
+        self._gathered = Gathered(0)
         self._beside: dict[str, list[int]] = {}
         self.due = time.monotonic()
 
@@ -105,6 +107,7 @@ class Judge:
         """What the proxies have counted so far is not this rollout's, or nobody looked at it."""
         taken = self._reader.take()
         self._counters.take(taken.counts, taken.at)
+        self._gathered = Gathered(taken.at)
         self.due = time.monotonic() + self._settings.look_seconds
 
     def look(self) -> Seen:
@@ -112,9 +115,11 @@ class Judge:
         self.due = time.monotonic() + self._settings.look_seconds
         before = self._counters.read_at
         taken = self._reader.take()
-        grown = self._floored(self._counters.take(taken.counts, taken.at))
+        grown = self._counters.take(taken.counts, taken.at)
         if before is None:
+            self._gathered = Gathered(taken.at)
             return Seen(taken.silent)
+        grown = self._floored(self._gathered.take(grown, taken.at))
         services = list(self._comparison.services)
         look = counts.look(grown, services, self._canary, self._release.stable, taken.at - before)
         self._comparison.observe(look)

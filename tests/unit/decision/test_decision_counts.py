@@ -7,6 +7,7 @@ import json
 import pytest
 from ansible_collections.roost.cluster.plugins.plugin_utils.decision.counts import (
     Counters,
+    Gathered,
     Source,
     Subset,
     histogram,
@@ -113,6 +114,35 @@ def test_a_look_has_each_service_and_leaves_other_versions_out() -> None:
     assert found.services["app"].canary == tally(10, 2)
     assert found.services["app"].stable == tally(90)
     assert found.services["model-service"].canary == Tally()
+
+
+def gathered(readings: list[tuple[float, tuple[int, ...], tuple[int, ...]]]) -> list[list[int]]:
+    """From looks at these times, each with the latencies of the canary and of the stable version:
+    how many of both each look has in the end."""
+    keep, found = Gathered(0), []
+    for at, canary, stable in readings:
+        new = {
+            Subset("app", "v2"): Tally(1, 0, canary),
+            Subset("app", "v1"): Tally(9, 0, stable),
+        }
+        told = keep.take(new, at)
+        assert [tally.attempts for tally in told.values()] == [1, 9], "nothing else is kept back"
+        found.append([sum(tally.histogram) for tally in told.values()])
+    return found
+
+
+def test_latencies_that_proxies_show_in_turns_come_together() -> None:
+    """Every 5 seconds, and looks are 2 seconds long: canary and stable are never in the same."""
+    turns = [(2.0, (3, 1), ()), (4.0, (), (5, 4)), (6.0, (), ()), (8.0, (4, 0), (0, 0))]
+    assert gathered([*turns, (10.0, (0, 0), (9, 0)), (12.0, (), ())]) == [
+        *([0, 0], [0, 0], [4, 9], [0, 0], [0, 0]),
+        [4, 9],
+    ]
+
+
+def test_looks_that_are_long_enough_have_their_own_latencies() -> None:
+    looks = [(4.9, (3, 1), (5, 4)), (10.0, (), (5, 0))]
+    assert gathered(looks) == [[4, 9], [0, 5]]
 
 
 @pytest.mark.parametrize("value", [-1, 2.5, True])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.api import parallel
+from ansible_collections.roost.cluster.plugins.plugin_utils.decision import counts
 from ansible_collections.roost.cluster.plugins.plugin_utils.rollout import preview
 
 from tests.unit.release.conftest import OneAfterTheOther
@@ -20,6 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "release"))
 @pytest.fixture(autouse=True)
 def one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "ThreadPoolExecutor", OneAfterTheOther)
+
+
+@pytest.fixture(autouse=True)
+def latencies_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small world's proxies show what they have measured without delay, and looks are short."""
+    monkeypatch.setattr(counts, "SHOWN_WITHIN", 0.0)
 
 
 @pytest.fixture
