@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,7 @@ RATE = 40.0
 SLOW_SECONDS = 1.0
 # Before the fault, so that a failure which was there anyway shows; after it is over, likewise.
 LEAD_SECONDS = 3.0
+SETTLE_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -91,3 +93,18 @@ def watch(url: str, seconds: float, happen: Callable[[], None]) -> Course:
         time.sleep(max(0.0, fault + seconds - time.time()))
         end = time.time()
     return course_of(steady.samples, plan, Span(start, fault, end))
+
+
+def settle(url: str, ready: Callable[[], None]) -> None:
+    """Wait until `ready` doesn't fail any more, and users see nothing of what was before."""
+    end = time.monotonic() + SETTLE_SECONDS
+    while True:
+        try:
+            ready()
+            seen = watch(url, 5, lambda: None)
+            assert seen.failed == seen.slow == 0, seen
+            return
+        except (AssertionError, subprocess.CalledProcessError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)  # the API may be down, and then answers at once that it is

@@ -9,8 +9,6 @@ The tests stand in the order in which they run.
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,12 +19,11 @@ from bundle.cache import Cache, Lock
 from bundle.components import Components
 from tests.clusters.conftest import Cluster
 from tests.clusters.fetched import PROXY, unfilled
-from tests.course import watch
+from tests.course import settle, watch
 from tests.e2e.conftest import docker, kernel_settings
 from tests.official_sites import official_sites
 
 GROWN = {"control", "worker-1", "worker-2", "worker-3", "worker-4"}
-SETTLE_SECONDS = 180
 
 
 @pytest.fixture(scope="module")
@@ -126,20 +123,13 @@ def test_its_address_goes_on_answering_when_any_node_is_away(
 
 def settled(cluster: Cluster) -> None:
     """Wait until Kubernetes calls everything ready again and users see nothing any more."""
-    end = time.monotonic() + SETTLE_SECONDS
-    while True:
-        try:
-            cluster.kubectl("wait", "nodes", "--all", "--for=condition=Ready", "--timeout=60s")
-            available = ("--for=condition=Available", "--timeout=60s")
-            cluster.kubectl("wait", "deployments", "--all", "--all-namespaces", *available)
-            course = watch(cluster.url, 3, lambda: None)
-            if course.failed == course.slow == 0:
-                return
-            seen = str(course)
-        except subprocess.CalledProcessError as error:
-            seen = error.stderr
-        assert time.monotonic() < end, seen
-        time.sleep(1)  # the API may be down, and then answers at once that it is
+
+    def ready() -> None:
+        cluster.kubectl("wait", "nodes", "--all", "--for=condition=Ready", "--timeout=60s")
+        available = ("--for=condition=Available", "--timeout=60s")
+        cluster.kubectl("wait", "deployments", "--all", "--all-namespaces", *available)
+
+    settle(cluster.url, ready)
 
 
 def test_it_is_seen_grown_by_a_later_plain_playbook(second: Cluster) -> None:

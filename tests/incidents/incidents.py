@@ -5,21 +5,19 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 from host.cluster_settings import Paths
 from tests.command import REPOSITORY
-from tests.course import watch
+from tests.course import settle
 from tests.e2e.conftest import SETTINGS, URL, docker, run
 
 PATHS = Paths(REPOSITORY, SETTINGS["ROOST_CLUSTER"])
 NAMESPACE = "digits"
 MESH = "istio-system"
 GATEWAY = "istio=ingressgateway"
-SETTLE_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -95,17 +93,7 @@ def ready() -> None:
 
 def settled() -> None:
     """Wait until everything is ready again and users see nothing any more."""
-    end = time.monotonic() + SETTLE_SECONDS
-    while True:
-        try:
-            ready()
-            seen = watch(URL, 5, lambda: None)
-            assert seen.failed == seen.slow == 0, seen
-            return
-        except AssertionError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(1)  # the API may be down, and then answers at once that it is
+    settle(URL, ready)
 
 
 INCIDENTS = (
