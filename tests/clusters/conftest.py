@@ -79,7 +79,9 @@ class Cluster:
         binary = self.run("python", "-m", "bundle", "path", "kubectl").output.strip()
         kubeconfig = Paths(self.checkout, self.name).kubeconfig
         words = [binary, f"--kubeconfig={kubeconfig}", *arguments]
-        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def containers(self) -> dict[str, str]:
         """Each of its containers, running or halted: name → id and when it was started."""
