@@ -95,7 +95,7 @@ def watch(url: str, seconds: float, happen: Callable[[], None]) -> Course:
 
 
 def settle(url: str, ready: Callable[[], None]) -> None:
-    """Wait until `ready` asserts nothing wrong any more, and users see nothing of what was before."""
+    """Wait until `ready` raises no AssertionError, and users see nothing of what was before."""
     end = time.monotonic() + SETTLE_SECONDS
     while True:
         try:
