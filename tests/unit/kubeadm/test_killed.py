@@ -137,6 +137,11 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tu
     etcd.parent.mkdir()
     shutil.copy("/bin/sleep", etcd)
     process = subprocess.Popen([str(etcd), "600"])
+    # Popen returns a moment before the kernel gives the process the program's name.
+    name, until = Path(f"/proc/{process.pid}/comm"), time.monotonic() + 30
+    while name.read_text() != "etcd\n":
+        assert time.monotonic() < until
+        time.sleep(0.01)
     yield calls
     process.kill()
     assert process.wait() == -signal.SIGTERM, "it was ended in order"
