@@ -40,6 +40,13 @@ class Cache:
                 "that can"
             ) from error
 
+    @property
+    def work(self) -> Path:
+        """A folder for what is needed only while one process works."""
+        folder = self.root / "work"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def remove(self) -> None:
         """Remove what is ours; a folder that holds anything else stays."""
         for name in ("store", "sources", "downloads", "bin", "work", "docker", "logs"):

@@ -25,6 +25,8 @@ LIST = REPOSITORY / "bundle" / "components.yml"
 RECIPES = ("go", "c", "wheel", "wheels", "debian")
 # The recipe of what is fetched; it stands in no list, but follows from `fetch` of a component.
 RELEASE = "release"
+# Of zstd, at which the layers of images that are built are packed.
+LEVEL = "19"
 # Never part of an image, so they must not make one be built again.
 NOT_INPUTS = {"__pycache__", "tests", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 
@@ -125,10 +127,13 @@ class Component:
             return digest_of([*told, *keys], [])
         # How to fetch it, and where it goes, don't change what is built.
         spec = {k: v for k, v in self.spec.items() if k not in ("fetch", "where")}
-        paths = list(files_below(self.tree)) if self.kind == "image" else []
-        if self.kind == "image" and not self.dockerfile.is_relative_to(self.tree):
+        keys = [source.key for source in self.sources]
+        if self.kind == "file":
+            return digest_of([spec, *keys], [])
+        paths = list(files_below(self.tree))
+        if not self.dockerfile.is_relative_to(self.tree):
             paths.append(self.dockerfile)
-        return digest_of([spec, *(source.key for source in self.sources)], paths)
+        return digest_of([spec, LEVEL, *keys], paths)
 
     @property
     def dockerfile(self) -> Path:
@@ -170,7 +175,7 @@ class Components:
         fetched = spec.get("fetch") if self.backend == FETCH else None
         if "file" in spec:
             return self._file(name, spec, fetched)
-        used = [spec["base"]] if "base" in spec else []
+        used = [spec["base"].partition("/")[0]] if "base" in spec else []
         inside = [member.partition("/")[0] for member in spec.get("context", {}).values()]
         sources = [self._source_of(name, source) for source in dict.fromkeys([*used, *inside])]
         if not fetched:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.cache import Cache, Lock
-from bundle.components import Component, Source, architecture, files_below
+from bundle.components import LEVEL, Component, Source, architecture, files_below
 from bundle.download import STALL_SECONDS, Report
 from bundle.errors import BundleError
 from bundle.names import repository_of
@@ -39,25 +39,46 @@ def build_name(cache: Cache) -> str:
     return f"roost-build-{hashlib.sha256(str(cache.root.resolve()).encode()).hexdigest()[:12]}"
 
 
-def import_base(cache: Cache, source: Source, log: Path) -> str:
+def import_base(cache: Cache, source: Source, layer: str, log: Path) -> str:
     """Have a root file system in Docker as an image to build on; return its name."""
-    reference = f"{build_name(cache)}/{source.name}:{source.key[:16]}"
-    if not docker_has(reference):
-        root = cache.source_folder(source.name, source.key) / "root.tar"
-        # An import has no settings of its own, and without PATH no command is found. What is
-        # built on it inherits the label, by which the rest is found and removed afterwards.
-        path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        label = f"LABEL roost.build={build_name(cache)}"
-        command = [need("docker"), "import", "--change", path, "--change", label]
-        run([*command, str(root), reference], log=log)
+    layers = list(source.spec["layers"])
+    if layer not in layers:
+        raise BundleError(f"components.yml: {source.name} has no layer {layer!r}")
+    reference = ""
+    for name in layers[: layers.index(layer) + 1]:
+        below = reference
+        reference = f"{build_name(cache)}/{source.name}-{name}:{source.key[:16]}"
+        if not docker_has(reference):
+            tar = cache.source_folder(source.name, source.key) / f"{name}.tar"
+            _import_layer(cache, tar, below, reference, log)
     return reference
+
+
+def _import_layer(cache: Cache, tar: Path, below: str, reference: str, log: Path) -> None:
+    if below:
+        with tempfile.TemporaryDirectory(dir=cache.work) as context:
+            _place(tar, Path(context) / tar.name)
+            (Path(context) / "Dockerfile").write_text(f"FROM {below}\nADD {tar.name} /\n")
+            _docker_build(["--tag", reference, context], log)
+        return
+    # An import has no settings of its own, and without PATH no command is found. What is
+    # built on it inherits the label, by which the rest is found and removed afterwards.
+    path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    label = f"LABEL roost.build={build_name(cache)}"
+    command = [need("docker"), "import", "--change", path, "--change", label]
+    run([*command, str(tar), reference], log=log)
+
+
+def _docker_build(arguments: list[str], log: Path) -> None:
+    command = [need("docker"), "build", "--force-rm", "--network", "none", "--quiet"]
+    # The classic builder is what every Docker Engine has.
+    run([*command, *arguments], log=log, env={"DOCKER_BUILDKIT": "0"})
 
 
 @contextlib.contextmanager
 def build_context(cache: Cache, component: Component) -> Iterator[Path]:
     """A folder with exactly what the Dockerfile may copy, by hard links where possible."""
-    (cache.root / "work").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache.root / "work") as name:
+    with tempfile.TemporaryDirectory(dir=cache.work) as name:
         context = Path(name)
         for path in files_below(component.tree):
             _place(path, context / path.relative_to(component.tree))
@@ -84,15 +105,14 @@ def _place(source: Path, target: Path) -> None:
 def build_image(cache: Cache, component: Component, context: Path, log: Path) -> tuple[str, int]:
     """Build one image and move it into the store; return its digest and size in bytes."""
     reference = f"{build_name(cache)}/{component.id}:{component.key[:16]}"
-    command = [need("docker"), "build", "--force-rm", "--network", "none", "--quiet"]
-    command += ["--file", str(component.dockerfile), "--tag", reference]
+    arguments = ["--file", str(component.dockerfile), "--tag", reference]
     if "base" in component.spec:
-        source = next(item for item in component.sources if item.name == component.spec["base"])
-        command += ["--build-arg", f"BASE={import_base(cache, source, log)}"]
+        source_name, _, layer = component.spec["base"].partition("/")
+        source = next(item for item in component.sources if item.name == source_name)
+        arguments += ["--build-arg", f"BASE={import_base(cache, source, layer, log)}"]
     for name, value in component.spec.get("args", {}).items():
-        command += ["--build-arg", f"{name}={value}"]
-    # The classic builder is what every Docker Engine has.
-    run([*command, str(context)], log=log, env={"DOCKER_BUILDKIT": "0"})
+        arguments += ["--build-arg", f"{name}={value}"]
+    _docker_build([*arguments, str(context)], log)
     try:
         return take_image(cache, f"docker-daemon:{reference}", component.name, log)
     finally:
@@ -102,13 +122,14 @@ def build_image(cache: Cache, component: Component, context: Path, log: Path) ->
 def take_image(cache: Cache, origin: str, name: str, log: Path) -> tuple[str, int]:
     """Copy an image from Docker or an archive into the store, its layers as zstd.
 
-    zstd is unpacked several times faster than gzip, which is what a starting node waits for.
+    zstd is unpacked several times faster than gzip, which is what a starting node waits for, at any
+    level; so the best one is taken.
     """
     repository, tag = repository_of(name)
-    (cache.root / "work").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache.root / "work") as folder:
-        command = [need("skopeo"), "--insecure-policy", "copy", "--quiet", "--dest-compress-format"]
-        run([*command, "zstd", origin, f"oci:{folder}/image:latest"], log=log)
+    with tempfile.TemporaryDirectory(dir=cache.work) as folder:
+        command = [need("skopeo"), "--insecure-policy", "copy", "--quiet"]
+        command += ["--dest-compress-format", "zstd", "--dest-compress-level", LEVEL]
+        run([*command, origin, f"oci:{folder}/image:latest"], log=log)
         return cache.store.add_oci_layout(Path(folder) / "image", repository, tag)
 
 
@@ -128,8 +149,7 @@ def pull_image(
     """
     repository, tag = repository_of(name)
     source = f"{origin.rpartition(':')[0]}@{pinned}" if pinned else origin
-    (cache.root / "work").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache.root / "work") as folder:
+    with tempfile.TemporaryDirectory(dir=cache.work) as folder:
         command = [need("skopeo"), "--insecure-policy", "--override-os", "linux"]
         command += ["--override-arch", architecture(), "copy", "--quiet", "--retry-times", "2"]
         image = Path(folder) / "image"

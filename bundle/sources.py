@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from bundle import releases
+from bundle import debian, releases
 from bundle.components import RELEASE, REPOSITORY, Source, architecture
 from bundle.download import Report
 from bundle.errors import BundleError
@@ -139,38 +139,8 @@ def _download(lock: Path, folder: Path, job: Job) -> None:
 
 
 def _debian(job: Job) -> None:
-    """A root file system, from the mirrors that this machine itself uses."""
-    spec = job.source.spec
-    listed = mirrors(spec["suite"])
-    command = [need("mmdebstrap"), "--variant=minbase", "--mode=root", "--quiet"]
-    command += [f"--include={','.join(spec['packages'])}", f"--architectures={architecture()}"]
-    for path in ("doc", "man", "locale", "info", "lintian", "bug"):
-        command.append(f"--dpkgopt=path-exclude=/usr/share/{path}/*")
-    command.append("--dpkgopt=path-include=/usr/share/doc/*/copyright")
-    # What differs from run to run or is of no use in an image.
-    useless = ("var/cache/*", "var/log/*", "etc/machine-id", "etc/ssh/ssh_host_*")
-    command.append("--customize-hook=rm -rf " + " ".join(f'"$1"/{path}' for path in useless))
-    job.report(f"{len(spec['packages'])} packages and what they need")
-    command += [spec["suite"], str(job.folder / "root.tar"), *listed]
-    run(command, log=job.log, on_line=job.report)
-
-
-def mirrors(suite: str) -> list[str]:
-    """Lines for sources.list: this machine's own, where it runs the same suite."""
-    listed = output(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"])
-    wanted = {suite, f"{suite}-updates", f"{suite}-security"}
-    found: dict[str, None] = {}
-    for line in listed.splitlines():
-        uri, _, rest = line.partition(" ")
-        name, _, component = rest.partition(" ")
-        if name in wanted and component == "main":
-            found[f"deb {uri} {name} main"] = None
-    if not found:
-        raise BundleError(
-            f"apt: no source of Debian {suite} is set up on this machine, from which root file "
-            f"systems are made; add one for {suite} and run `apt-get update`"
-        )
-    return list(found)
+    layers: dict[str, list[str]] = job.source.spec["layers"]
+    debian.root_file_systems(job.source.spec["suite"], layers, job.folder, job.log, job.report)
 
 
 RECIPES: dict[str, Callable[[Job], None]] = {

@@ -26,6 +26,7 @@ SETTINGS = {
     "WORKERS": "2",
     "PROVIDER": "docker",
 }
+PULLED = "/var/lib/containerd/io.containerd.content.v1.content/blobs/sha256"
 PATHS = Paths(REPOSITORY, cluster_name(SETTINGS))
 # Of the guard; see tests/guard.py.
 TOKEN = REPOSITORY / ".roost" / "bench.guard"
@@ -113,14 +114,25 @@ def _machines() -> list[Machine]:
 
 def received_bytes() -> dict[str, int]:
     """What each machine's interfaces have received since it was made."""
+    return {name: _received(told) for name, told in _from_each("cat", "/proc/net/dev").items()}
+
+
+def pulled_bytes() -> dict[str, int]:
+    """The images that each machine's containerd has pulled, as they came."""
+    told = _from_each("du", "--bytes", "--summarize", PULLED)
+    return {name: int(size.split()[0]) for name, size in told.items()}
+
+
+def _from_each(*command: str) -> dict[str, str]:
+    """What a command prints, by machine."""
     settings = recorded(PATHS)
     assert settings is not None
-    found = {}
-    for node in nodes.nodes(settings.cluster):
-        name = docker_cli.labels_of(node)[docker_cli.NODE_LABEL]
-        table = docker_cli.docker("exec", str(node["Id"]), "cat", "/proc/net/dev")
-        found[name] = _received(table)
-    return found
+    return {
+        docker_cli.labels_of(node)[docker_cli.NODE_LABEL]: docker_cli.docker(
+            "exec", str(node["Id"]), *command
+        )
+        for node in nodes.nodes(settings.cluster)
+    }
 
 
 def _received(table: str) -> int:

@@ -43,6 +43,8 @@ class Run:
     seconds: float = 0.0
     steps: dict[str, float] = field(default_factory=dict)
     received: dict[str, int] = field(default_factory=dict)
+    pulled: dict[str, int] = field(default_factory=dict)
+    """Of images, by machine, since it was made."""
     calls: dict[str, int] = field(default_factory=dict)
     slowest: list[dict[str, Any]] = field(default_factory=list)
     load: float = 0.0
@@ -57,6 +59,7 @@ def _measured(run: Run) -> Iterator[None]:
     run.seconds = time.monotonic() - began
     after = cluster.received_bytes()
     run.received = {name: after[name] - before[name] for name in before}
+    run.pulled = cluster.pulled_bytes()
 
 
 def site(number: int, folder: Path) -> Run:

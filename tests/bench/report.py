@@ -33,6 +33,7 @@ def _of_number(runs: Sequence[Run], number: int) -> dict[str, Any]:
                 "load": [round(run.load, 2) for run in each],
                 "steps": _medians(each, lambda run: run.steps),
                 "received": _medians(each, lambda run: run.received),
+                "pulled": _medians(each, lambda run: run.pulled),
                 "calls": _medians(each, lambda run: run.calls),
             }
             for side, each in sides.items()
@@ -60,6 +61,10 @@ def lines(found: dict[str, Any]) -> list[str]:
             *(
                 _row(f"MB received by {host}", count / MEGA, bare["received"][host] / MEGA)
                 for host, count in site["received"].items()
+            ),
+            *(
+                _row(f"MB of images on {host}", count / MEGA, bare["pulled"][host] / MEGA)
+                for host, count in site["pulled"].items()
             ),
             *(
                 f"{'module calls on ' + host:28} {count:9.0f} {'-':>9}"

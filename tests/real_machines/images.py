@@ -12,7 +12,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle.sources import mirrors
+from bundle.debian import mirrors
 from host.docker_cli import docker
 from tests.command import REPOSITORY
 

@@ -19,7 +19,7 @@ from bundle.errors import BundleError
 LIST = {
     "go": "1.26",
     "sources": {
-        "base": {"version": "1", "debian": {"suite": "bookworm", "packages": ["bash"]}},
+        "base": {"version": "1", "debian": {"suite": "bookworm", "layers": {"root": ["bash"]}}},
         "tool": {"version": "v1", "go": {"module": "go/tool"}},
     },
     "components": {
@@ -27,7 +27,7 @@ LIST = {
         "image": {
             "image": "registry.example/image:v1",
             "dockerfile": "images/image",
-            "base": "base",
+            "base": "base/root",
             "context": {"tool": "tool/tool"},
         },
     },
@@ -79,7 +79,7 @@ def test_a_changed_file_changes_the_keys_it_goes_into(
 def test_a_changed_source_changes_what_is_made_from_it(repository: Path) -> None:
     before = keys(repository)
     data = json.loads(json.dumps(LIST))
-    data["sources"]["base"]["debian"]["packages"].append("curl")
+    data["sources"]["base"]["debian"]["layers"]["root"].append("curl")
     changed(repository, data)
     after = keys(repository)
     assert after["tool"] == before["tool"]
