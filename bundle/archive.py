@@ -23,6 +23,7 @@ from bundle import contents
 from bundle.backend import BACKENDS
 from bundle.cache import Cache, Lock
 from bundle.components import architecture
+from bundle.disk import Need, require_free
 from bundle.errors import BundleError
 from bundle.names import repository_of
 from bundle.progress import Bytes
@@ -78,13 +79,13 @@ class Checked:
 def export(cache: Cache, target: Path) -> Contents:
     """Write the whole bundle to one file, which gets its name when it is whole."""
     lock = Lock(cache.lock_file)
-    if not contents.filled_by(cache, lock):
+    if contents.status(cache)[1]:
         raise BundleError(f"{cache.root}: the bundle isn't filled yet; run `make bundle` first")
     told = _described(cache, lock)
     if target.is_dir() or not target.parent.is_dir():
         raise BundleError(f"{target}: expected the path of a file in a folder that exists")
     size = sum(told.blobs.values()) + OVERHEAD * (len(told.blobs) + 2)
-    cache.require_free(size + FIRST_BYTES, "export the bundle", target.parent)
+    require_free([Need(target.parent, size + FIRST_BYTES, "FILE")], "export the bundle")
     temporary = target.with_name(f".{target.name}.unfinished")
     with cache.exclusive("export", "another process is exporting the bundle"):
         try:
@@ -152,7 +153,7 @@ def take(cache: Cache, source: Path) -> Contents:
             told = _first(source, archive, members)
             lock = Lock(cache.lock_file)
             _check_releases(source, told, lock)
-            cache.require_free(source.stat().st_size, "import the bundle")
+            require_free([cache.need(source.stat().st_size)], "import the bundle")
             with Bytes("import", sum(told.blobs.values())) as progress:
                 missing = _take_blobs(cache, source, told, archive, members, progress)
         if missing:

@@ -8,22 +8,37 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bundle.disk import Need
 from bundle.errors import BundleError
 from bundle.store import Store
+
+ROOT_VARIABLE = "ROOST_CACHE"
+
+
+def _discard(path: Path) -> None:
+    """Remove a file or a folder, of which a kill leaves nothing under its own name."""
+    if not path.is_dir():
+        path.unlink()
+        return
+    # By a rename alone, which works on a full disk as well.
+    gone = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+    path.replace(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 class Cache:
     """`~/.cache/roost`, or where ROOST_CACHE says."""
 
     def __init__(self, root: Path | None = None) -> None:
-        given = os.environ.get("ROOST_CACHE")
+        given = os.environ.get(ROOT_VARIABLE)
         self.root = root or (Path(given) if given else Path.home() / ".cache" / "roost")
         if not self.root.is_absolute():
             raise BundleError(f"ROOST_CACHE: {self.root} is relative; expected an absolute path")
@@ -49,6 +64,7 @@ class Cache:
 
     def remove(self) -> None:
         """Remove what is ours; a folder that holds anything else stays."""
+        self.keep_only("sources", ())
         for name in ("store", "sources", "downloads", "bin", "work", "docker", "logs"):
             shutil.rmtree(self.root / name, ignore_errors=True)
         for path in self.root.glob("*.lock"):
@@ -61,18 +77,23 @@ class Cache:
         shutil.rmtree(self.root / "work", ignore_errors=True)
         for path in self.root.glob("bundle.lock.*"):
             path.unlink()
+        for pattern in ("*.tmp", "*/*.tmp"):
+            for path in (self.root / "sources").glob(pattern):
+                shutil.rmtree(path, ignore_errors=True)
         self.store.tidy()
 
-    def require_free(self, needed: int, purpose: str, folder: Path | None = None) -> None:
-        """An error unless so many bytes are free."""
-        folder = folder or self.root
-        free = shutil.disk_usage(folder).free
-        if free < needed:
-            raise BundleError(
-                f"{folder}: {free / 1e9:.1f} GB free, expected {needed / 1e9:.1f} GB to {purpose}: "
-                f"{(needed - free) / 1e9:.1f} GB are lacking; make room, or take a folder on "
-                "another disk (ROOST_CACHE is the bundle's)"
-            )
+    def keep_only(self, name: str, wanted: Collection[str]) -> None:
+        """Remove all else from one of the cache's folders; the folder too, if it is empty then."""
+        folder = self.root / name
+        for path in list(folder.glob("*")):
+            if path.name not in wanted:
+                _discard(path)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+    def need(self, size: int) -> Need:
+        """So many bytes in the cache."""
+        return Need(self.root, size, ROOT_VARIABLE)
 
     def log(self, name: str) -> Path:
         """A new log for something that is being done."""
@@ -93,9 +114,9 @@ class Cache:
         work = Path(tempfile.mkdtemp(prefix=f"{final.name}.", suffix=".tmp", dir=final.parent))
         yield work
         # Older results of the same source are of no more use.
-        for old in final.parent.iterdir():
+        for old in list(final.parent.iterdir()):
             if old != work:
-                shutil.rmtree(old, ignore_errors=True)
+                _discard(old)
         work.replace(final)
 
     @contextlib.contextmanager

@@ -15,6 +15,7 @@ from bundle import images
 from bundle.backend import BACKENDS, BUILD, VARIABLE
 from bundle.cache import Cache, Lock
 from bundle.components import Component, Components
+from bundle.disk import require_free
 from bundle.errors import BundleError
 from bundle.names import repository_of
 
@@ -39,12 +40,14 @@ def is_current(cache: Cache, lock: Lock, component: Component) -> bool:
     )
 
 
-def filled_by(cache: Cache, lock: Lock) -> str | None:
-    """The back end that the lock names, if by it nothing is missing."""
+def filled_by(lock: Lock) -> str | None:
+    """The back end that has filled the bundle, or begun to: what is built either way isn't all that
+    is recorded. It stays when a version is raised, a sample changed or a blob lost."""
     if lock.backend not in BACKENDS:
         return None
     known = Components(lock.backend).components.values()
-    return lock.backend if all(is_current(cache, lock, item) for item in known) else None
+    begun = any("fetch" in item.spec and item.id in lock.components for item in known)
+    return lock.backend if begun else None
 
 
 def present(lock: Lock) -> Components:
@@ -125,7 +128,7 @@ def add_image(cache: Cache, reference: str, origin: str) -> dict[str, Any]:
             if entry["name"] == reference and entry["key"] != OWN:
                 raise BundleError(f"{reference}: belongs to the bundle itself; use another name")
         # Once on its way, and once in the store.
-        cache.require_free(2 * images.size_of(origin), f"add {reference}")
+        require_free([cache.need(2 * images.size_of(origin))], f"add {reference}")
         log = cache.log("image-" + "-".join(place).replace("/", "-"))
         if origin.startswith("docker://"):
             digest, size = images.pull_image(cache, reference, reference, log)

@@ -13,5 +13,5 @@ from bundle.__main__ import main
 if __name__ == "__main__":
     components.LIST = Path(sys.argv.pop(1))
     # What is played here is small.
-    fill.COLD_BYTES = fill.WARM_BYTES = 10**8
+    fill.BYTES = dict.fromkeys(fill.BYTES, 10**8)
     sys.exit(main())

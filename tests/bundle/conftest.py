@@ -20,12 +20,14 @@ import yaml
 
 from bundle import components as components_module
 from bundle import contents
+from bundle.backend import BACKENDS
 from bundle.cache import Cache
+from bundle.components import Components
 from tests.command import REPOSITORY
 from tests.played_site import SLOW, Site, archive, insecure, played_site
 
 # Names of what only a killed run may leave, for the next one to remove.
-UNFINISHED = ("*.tmp", "work/*", "incoming/*", ".link.*", "bundle.lock.*", "downloads")
+UNFINISHED = ("*.tmp", "work/*", "incoming/*", ".link.*", "bundle.lock.*", "downloads", "release-*")
 NOISE = random.Random(1).randbytes(1 << 20)
 
 
@@ -67,11 +69,18 @@ class Played:
 
     def halves(self) -> list[str]:
         """What is under a final name and not whole: never there, whatever happens."""
-        return [
+        found = [
             f"half a blob: {blob}"
             for blob in self.cache.store.base.glob("blobs/sha256/*/*/data")
             if hashlib.sha256(blob.read_bytes()).hexdigest() != blob.parent.name
         ]
+        listed = [item for name in BACKENDS for item in Components(name).components.values()]
+        for item in listed:
+            for source in item.sources if item.kind == "file" else ():
+                folder = self.cache.source_folder(source.name, source.key)
+                if folder.is_dir() and not (folder / item.member).is_file():
+                    found.append(f"half a source: {folder} lacks {item.member}")
+        return found
 
     def wrong(self) -> list[str]:
         """What isn't as it has to be in a filled bundle."""

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.bundle.conftest import Played
 
@@ -68,6 +69,20 @@ def test_the_other_machine_needs_neither_go_nor_a_site(played: Played, tmp_path:
     assert "nothing is missing" in said
     assert there.wrong() == []
     assert played.site.requests == []
+
+
+def test_a_changed_sample_is_built_and_nothing_else_made_again(played: Played) -> None:
+    """`built` is the only one that nobody releases, as with the samples."""
+    played.run("fill")
+    listed = yaml.safe_load(played.listed.read_text())
+    listed["components"]["built"]["says"]["contains"] = "v"
+    played.listed.write_text(yaml.safe_dump(listed))
+    played.site.requests.clear()
+    said = played.run("fill", BUNDLE_SOURCE="")
+    assert "fetch (the bundle is already filled by it)" in said
+    assert "bundle: 1 filled in" in said
+    assert played.site.requests == []
+    assert played.wrong() == []
 
 
 def test_an_import_that_was_killed_can_be_repeated(played: Played, tmp_path: Path) -> None:

@@ -7,10 +7,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 
-from bundle import backend
+from bundle import backend, components, contents
+from bundle.cache import Cache, Lock
 from bundle.errors import BundleError
 from tests.played_site import BUSY, MISSING, SILENT, Site
 
@@ -36,6 +39,34 @@ def test_then_who_has_filled_it(official: Site) -> None:
     decision = backend.decide({}, lambda: "build")
     assert str(decision) == "build (the bundle is already filled by it)"
     assert official.requests == []
+
+
+@pytest.mark.parametrize("name", backend.BACKENDS)
+def test_who_has_filled_it_stays_when_something_is_missing(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    at = {"url": "https://site.example/tool", "checksum": "{url}.sha256"}
+    listed = {
+        "go": "1.26",
+        "sources": {"tool": {"version": "v2", "go": {"module": "bundle/go/runc"}}},
+        "components": {
+            "tool": {"file": "tool/tool", "fetch": at},
+            "other": {"file": "tool/other", "fetch": at},
+            "sample": {"file": "tool/sample"},
+        },
+    }
+    monkeypatch.setattr(components, "LIST", tmp_path / "components.yml")
+    components.LIST.write_text(yaml.safe_dump(listed))
+    lock = Lock(cache.lock_file)
+    lock.backend = name
+    assert contents.filled_by(lock) is None, "nothing has come of it"
+    older = {"kind": "file", "key": "of another version", "manifest": "not in the store"}
+    lock.put("sample", {**older, "name": "files/sample:v1"})
+    assert contents.filled_by(lock) is None, "this one is built either way"
+    lock.put("tool", {**older, "name": "files/tool:v1"})
+    assert contents.filled_by(lock) == name
+    lock.backend = "download"
+    assert contents.filled_by(lock) is None
 
 
 def test_then_one_request_to_an_official_site(official: Site) -> None:

@@ -10,69 +10,16 @@ import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import yaml
 
+from bundle import backend, contents, fill, images
 from bundle import components as components_module
-from bundle import contents, fill, images
 from bundle.cache import Cache, Lock
 from bundle.errors import BundleError
-from tests.played_site import CORRUPT, DIES, MISSING, SILENT, TRUNCATED, Site, archive, insecure
-
-TOOL = b"#!/bin/sh\necho tool v1\n"
-PAIR = {"./bin/left": b"#!/bin/sh\necho left v2\n", "./bin/right": b"#!/bin/sh\necho right v2\n"}
-
-
-def component(binary: str, says: str, **fetch: str) -> dict[str, Any]:
-    return {"file": binary, "says": {"run": ["--version"], "contains": says}, "fetch": fetch}
-
-
-@pytest.fixture
-def played(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """Two files, one of them from an archive that holds two, and an image under another name."""
-    pair = archive(PAIR)
-    for path, content in (("/v1/amd64/tool", TOOL), ("/pair-2-linux-amd64.tgz", pair)):
-        site.put(path, content)
-        name, digest = path.rpartition("/")[2], hashlib.sha256(content).hexdigest()
-        site.put(f"{path}.sha256", f"{digest}  {name}\n".encode())
-    site.put_image("official/image", "3.0", {"app": b"it"})
-    url = f"{site.url}/pair-{{number}}-linux-{{arch}}.tgz"
-    pair_at = {"url": url, "checksum": "{url}.sha256", "member": "bin/{binary}"}
-    tool_at = {"url": f"{site.url}/{{version}}/{{arch}}/tool", "checksum": "{url}.sha256"}
-    listed = {
-        "go": "1.26",
-        "sources": {
-            "tool": {"version": "v1", "go": {"module": "bundle/go/runc"}},
-            "pair": {"version": "v2", "go": {"module": "bundle/go/runc"}},
-            "image": {"version": "v3.0", "go": {"module": "bundle/go/runc"}},
-        },
-        "components": {
-            "tool": component("tool/tool", "tool v1", **tool_at),
-            "left": component("pair/left", "left v2", **pair_at),
-            "right": component("pair/right", "right v2", **pair_at),
-            "image": {
-                "image": "built.example/image:v3-built",
-                "dockerfile": "bundle/images/pause",
-                "context": {"app": "image/app"},
-                "proxy": "stock",
-                "fetch": {
-                    "image": f"{site.address}/official/image:{{number}}",
-                    "as": "official.example/image:{number}",
-                    "proxy": "official",
-                },
-            },
-        },
-    }
-    path = tmp_path / "components.yml"
-    path.write_text(yaml.safe_dump(listed))
-    monkeypatch.setattr(components_module, "LIST", path)
-    monkeypatch.setattr(images, "STALL_SECONDS", 1)
-    monkeypatch.setenv("BUNDLE_SOURCE", "fetch")
-    for name, value in insecure(site, tmp_path / "home").items():
-        monkeypatch.setenv(name, value)
-    return site
+from tests.played_site import CORRUPT, DIES, MISSING, SILENT, TRUNCATED, Site, archive
+from tests.unit.bundle.conftest import PAIR, TOOL
 
 
 def manifest_path(site: Site) -> str:
@@ -115,7 +62,7 @@ def test_everything_is_fetched_and_recorded(played: Site, cache: Cache) -> None:
     assert contents.executable(cache, "right").read_bytes() == PAIR["./bin/right"]
     assert played.asked("/pair-2-linux-amd64.tgz") == [""], "downloaded once for both"
     assert not (cache.root / "downloads").exists()
-    assert list((cache.root / "sources").iterdir()) == []
+    assert not (cache.root / "sources").exists()
 
 
 def test_a_filled_bundle_asks_nobody(
@@ -128,6 +75,25 @@ def test_a_filled_bundle_asks_nobody(
     assert fill.fill(cache, []) == []
     assert capsys.readouterr().out == "bundle: fetch (the bundle is already filled by it)\n"
     assert contents.status(cache)[1] == 0
+    assert played.requests == []
+
+
+def test_it_stays_with_the_official_releases_when_a_sample_was_changed(
+    played: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill.fill(cache, [])
+    listed = yaml.safe_load(components_module.LIST.read_text())
+    listed["components"]["sample"] = {"file": "tool/sample"}
+    components_module.LIST.write_text(yaml.safe_dump(listed))
+    entry = {"kind": "file", "name": "files/sample:v1", "key": "of the text before"}
+    Lock(cache.lock_file).put("sample", {**entry, "manifest": "sha256:gone"})
+    monkeypatch.delenv("BUNDLE_SOURCE")
+    # Without internet it would be built.
+    monkeypatch.setattr(backend, "OFFICIAL", f"{played.url}/nothing")
+    played.requests.clear()
+    capsys.readouterr()
+    assert fill.fill(cache, ["tool", "image"]) == []
+    assert capsys.readouterr().out == "bundle: fetch (the bundle is already filled by it)\n"
     assert played.requests == []
 
 
@@ -246,7 +212,6 @@ def test_the_other_back_end_needs_everything_anew(
     fill.fill(cache, [])
     monkeypatch.setenv("BUNDLE_SOURCE", "build")
     assert contents.status(cache)[1] == 0, "filled, whatever the next run is told"
-    monkeypatch.setattr(fill, "COLD_BYTES", 10**18)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BundleError, match="go: found none, expected go1.26"):
         fill.fill(cache, [])
@@ -269,7 +234,7 @@ def test_a_damaged_blob_is_named_and_fetched_again(
 def test_a_disk_that_is_too_small_is_named_first(
     played: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fill, "WARM_BYTES", 10**18)
+    monkeypatch.setitem(fill.BYTES, "ROOST_CACHE", 10**18)
     with pytest.raises(BundleError, match=r"GB free, expected 1000000000.0 GB .* GB are lacking"):
         fill.fill(cache, [])
     assert played.requests == []
