@@ -170,6 +170,30 @@ def test_what_cannot_be_read_is_left_alone(
     assert copies(cluster) == []
 
 
+def test_a_cluster_whose_data_is_away_is_left_alone(
+    cluster: Any, converge: Any, recovers: Any, eventually: Any
+) -> None:
+    """As where the disk with etcd's data isn't mounted, before etcd begins with nothing and after
+    it has."""
+    before = cluster.check_output(AUTHORITY)
+    cluster.run_expect([0], "mv /etc/kubernetes/manifests/etcd.yaml /root/")
+    eventually(lambda: cluster.run("pgrep -x etcd").stdout, "", 60)
+    cluster.run_expect([0], "mv /var/lib/etcd/member /root/")
+    refusal = "/var/lib/etcd: expected the data of the cluster that kubeadm init has finished"
+    assert refusal in converge().said
+    cluster.run_expect([0], "mv /root/etcd.yaml /etc/kubernetes/manifests/")
+    eventually(lambda: cluster.run(f"{ASK} get --raw /readyz").stdout, "ok", 90)
+    assert refusal in converge().said
+    assert cluster.check_output(AUTHORITY) == before
+    assert copies(cluster) == []
+    cluster.run_expect([0], "mv /etc/kubernetes/manifests/etcd.yaml /root/")
+    eventually(lambda: cluster.run("pgrep -x etcd").stdout, "", 60)
+    cluster.run_expect([0], "rm -r /var/lib/etcd/member && mv /root/member /var/lib/etcd/")
+    cluster.run_expect([0], "mv /root/etcd.yaml /etc/kubernetes/manifests/")
+    recovers()
+    assert cluster.check_output(AUTHORITY) == before
+
+
 def test_a_cluster_with_a_worker_is_left_alone(
     cluster: Any, converge: Any, eventually: Any
 ) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.refusal impo
 BINARIES = Path("/usr/local/bin")
 LOCK = Path("/run/roost-kubeadm.lock")
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
+KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
 SOCKET = "/run/containerd/containerd.sock"
 TAIL = 2000
 # The lock, while it is held. Commands hold it as well: they go on when what started them is killed.

@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import causes, etcd, reset
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     ADMIN_CONF,
+    KUBELET_CONF,
     KubeadmError,
     kubeadm,
     kubectl,
@@ -40,6 +41,9 @@ LEFT_BY_INIT = (
     # The last of all. Of what is made between these, nothing lacks if it is there.
     "RoleBinding/kube-proxy",
 )
+# What kubelet's kubeconfig refers to once kubeadm init has recorded the cluster: until then it
+# has the certificate in itself.
+ROTATED = "kubelet-client-current.pem"
 RECOVERY_SECONDS = 90
 
 
@@ -52,6 +56,8 @@ class State:
     admin_conf: bool = False
     api: bool = False
     reset_begun: bool = False
+    # Whether kubeadm init got as far as recording the cluster in it.
+    recorded: bool = False
     # By kind and name: all nodes, and what kubeadm init leaves.
     objects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -82,25 +88,38 @@ def decide(state: State, node: str) -> Plan:
         return Plan("reset", "an earlier run ended while it reset this machine")
     if not state.api:
         if not state.etcd_data:
-            return Plan("reset", "an earlier run of kubeadm init ended before etcd held anything")
+            return _again(state, "an earlier run of kubeadm init ended before etcd held anything")
         return Plan("recover", "the control plane is there, and its API doesn't answer")
     missing = [name for name in (f"Node/{node}", *LEFT_BY_INIT) if name not in state.objects]
     if not missing:
         return Plan("nothing")
     if "ConfigMap/kubeadm-config" in missing:
-        return unrecorded(state.nodes, node)
+        return unrecorded(state, state.nodes, node)
     return Plan("finish", f"an earlier run ended before {', '.join(missing)}", tuple(missing))
 
 
-def unrecorded(nodes: Iterable[str], node: str) -> Plan:
-    """What to do about a cluster with these nodes that kubeadm init hasn't recorded yet."""
+def unrecorded(state: State, nodes: Iterable[str], node: str) -> Plan:
+    """What to do about a cluster with these nodes, in which no record of kubeadm init is."""
     if others := [name for name in nodes if name != node]:
         raise KubeadmError(
             "ConfigMap/kubeadm-config: expected in kube-system, where kubeadm init leaves it, "
             f"and not found, while {', '.join(others)} belong to the cluster; restore it, or "
             "remove the cluster with `make down`"
         )
-    return Plan("reset", "an earlier run of kubeadm init ended before it recorded the cluster")
+    return _again(state, "an earlier run of kubeadm init ended before it recorded the cluster")
+
+
+def _again(state: State, why: str) -> Plan:
+    """Reset what kubeadm init has begun; never a cluster that it had finished, whose data is on a
+    disk that isn't mounted, say: its certificates couldn't be had back."""
+    if state.recorded:
+        raise KubeadmError(
+            f"{reset.ETCD_DATA}: expected the data of the cluster that kubeadm init has finished "
+            f"on this machine ({KUBELET_CONF} says so), and found none of it, so nothing was "
+            "reset. Mount its disk or put a copy back, reboot the machine, and run the same again; "
+            "to give the cluster up, run `kubeadm reset` on the machine first"
+        )
+    return Plan("reset", why)
 
 
 def look() -> State:
@@ -111,6 +130,7 @@ def look() -> State:
         etcd_data=reset.holds_data(),
         admin_conf=admin,
         reset_begun=reset.begun(),
+        recorded=_recorded(Path(KUBELET_CONF)),
     )
     if not admin or kubectl(ADMIN_CONF, "get", "--raw", "/readyz").code:
         return state
@@ -121,6 +141,10 @@ def look() -> State:
     if left.code or nodes.code:
         return state
     return replace(state, api=True, objects={**by_name(left.out), **by_name(nodes.out)})
+
+
+def _recorded(kubeconfig: Path) -> bool:
+    return kubeconfig.exists() and ROTATED in kubeconfig.read_text()
 
 
 def act(plan: Plan, documents: list[dict[str, Any]], images: dict[str, str]) -> None:
@@ -167,7 +191,7 @@ def _recovered(node: str) -> tuple[Plan | None, str]:
     except etcd.Unreadable as error:
         return None, f"{silence}, and etcd's directory {reset.ETCD_DATA} holds data: {error}"
     if not held.cluster:
-        return unrecorded(held.nodes, node), ""
+        return unrecorded(state, held.nodes, node), ""
     return None, f"{silence}, and etcd holds a cluster with {', '.join(held.nodes) or 'no node'}"
 
 

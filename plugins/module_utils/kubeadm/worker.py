@@ -20,6 +20,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     BINARIES,
+    KUBELET_CONF,
     KubeadmError,
     kubeadm,
     kubectl,
@@ -31,7 +32,6 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents im
     as_text,
 )
 
-KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
 # What a join leaves before kubelet has credentials; kubeadm refuses to join over it.
 HALF_JOINED = (
     "/etc/kubernetes/bootstrap-kubelet.conf",

@@ -60,6 +60,48 @@ def test_control_plane(seen: control_plane.State, action: str) -> None:
     assert bool(plan.why) == (action != "nothing")
 
 
+LOST = "/var/lib/etcd: expected the data of the cluster.*found none of it, so nothing was reset"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        # The disk with etcd's data isn't mounted, and etcd has begun with nothing or hasn't.
+        state(manifests=True, admin_conf=True, recorded=True),
+        state(**RUNNING, recorded=True),
+        state(**RUNNING, nodes=(NODE,), recorded=True),
+    ],
+)
+def test_a_cluster_that_was_finished_is_never_reset(seen: control_plane.State) -> None:
+    with pytest.raises(KubeadmError, match=LOST):
+        control_plane.decide(seen, NODE)
+
+
+def test_nor_where_only_etcd_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = state(manifests=True, etcd_data=True, recorded=True)
+    monkeypatch.setattr(control_plane, "look", lambda: seen)
+    monkeypatch.setattr(etcd, "held", lambda: etcd.Held(False, ()))
+    with pytest.raises(KubeadmError, match=LOST):
+        control_plane._recovered(NODE)
+
+
+@pytest.mark.parametrize(
+    ("content", "recorded"),
+    [
+        (None, False),
+        ("client-certificate-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t", False),
+        ("client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem", True),
+    ],
+)
+def test_kubelets_credentials_tell_how_far_init_came(
+    tmp_path: Path, content: str | None, recorded: bool
+) -> None:
+    kubeconfig = tmp_path / "kubelet.conf"
+    if content is not None:
+        kubeconfig.write_text(content)
+    assert control_plane._recorded(kubeconfig) == recorded
+
+
 def test_what_is_missing_is_told() -> None:
     left = tuple(name for name in ALL if name != "Service/kube-dns")
     plan = control_plane.decide(state(**RUNNING, nodes=(NODE,), left=left), NODE)
