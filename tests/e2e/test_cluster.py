@@ -40,6 +40,8 @@ from tests.plans import Plan, read
 
 SECOND_UP_SECONDS = 60
 SECOND_SITE_SECONDS = 30
+# What site.yml costs grows with these, on each machine.
+FIRST_CALLS, SECOND_CALLS = 35, 15
 
 
 def test_make_up_ends_with_where_things_are_and_what_was_measured(cluster: Ran) -> None:
@@ -49,6 +51,18 @@ def test_make_up_ends_with_where_things_are_and_what_was_measured(cluster: Ran) 
     assert f"kubeconfig  {kubeconfig}" in cluster.output
     assert "split       v2: " in cluster.output
     assert stat.S_IMODE(kubeconfig.stat().st_mode) == 0o600
+
+
+def module_calls() -> dict[str, int]:
+    """Of the last run of site.yml, by host."""
+    timings = REPOSITORY / ".roost" / SETTINGS["ROOST_CLUSTER"] / "timings.json"
+    calls: dict[str, int] = json.loads(timings.read_text())["module_calls"]
+    assert set(calls) == {*HOSTS, "localhost"}
+    return calls
+
+
+def test_a_first_run_makes_few_module_calls(cluster: Ran) -> None:
+    assert max(module_calls().values()) <= FIRST_CALLS
 
 
 def test_every_change_of_a_real_run_has_its_reason(cluster: Ran) -> None:
@@ -123,6 +137,7 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(cluster: Ran) -> None
         again.recap, 0
     )
     assert read(PLAN).changes == []
+    assert max(module_calls()[host] for host in HOSTS) <= SECOND_CALLS
     assert processes() == before
     site = next(line for line in again.output.splitlines() if line.startswith("cluster, mesh"))
     print(f"second make up {seconds:.0f} s, site.yml {site.split()[-1]} s")
