@@ -23,7 +23,7 @@ def main() -> None:
     def make() -> Starlette:
         client = ModelClient(
             settings.http_url("MODEL_SERVICE_URL", "http://model-service:8080"),
-            settings.number("MODEL_TIMEOUT_SECONDS", 2, 0.01, 60),
+            settings.number("MODEL_TIMEOUT_SECONDS", 5, 0.01, 60),
         )
         return make_app(version, client)
 
