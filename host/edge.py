@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from host import docker_cli
+from host import docker_cli, holders
 from host.cluster_settings import REPOSITORY, Settings
 from host.docker_cli import CHECKOUT_LABEL, CLUSTER_LABEL, ROLE_LABEL
 
@@ -107,9 +107,11 @@ def up(settings: Settings, nodes: Nodes, image: str, checkout: Path) -> bool:
     if present and docker_cli.labels_of(present).get(CONFIG_LABEL) == identity:
         if docker_cli.is_running(present):
             return False
+        _refuse_taken_ports(settings)
         docker_cli.docker("start", str(present["Id"]))
     else:
         down(settings)
+        _refuse_taken_ports(settings)
         docker_cli.docker(*_run_arguments(settings, image, config, identity, checkout))
     _await(settings)
     return True
@@ -165,15 +167,28 @@ def down(settings: Settings) -> None:
         docker_cli.docker("rm", "--force", "--volumes", str(present["Id"]))
 
 
+def _refuse_taken_ports(settings: Settings) -> None:
+    """Who has come since the settings were looked at, and would answer in the edge's place."""
+    if reasons := holders.conflicts_of_edge(settings):
+        raise EdgeError("; ".join(reasons))
+
+
 def _await(settings: Settings) -> None:
-    """Return when the edge listens; its log is the reason when it doesn't."""
+    """Return when the edge runs and listens; its log is the reason when it doesn't."""
     limit = time.monotonic() + SECONDS_TO_START
-    while not _listens(settings.http_port):
+    ports = (settings.http_port, settings.https_port)
+    while True:
+        silent = [f"127.0.0.1:{port}" for port in ports if not _listens(port)]
+        # Looked at last: somebody else's ports answer as well, and an edge that finds them dies.
         present = find(settings)
-        if not present or not docker_cli.is_running(present) or time.monotonic() > limit:
+        runs = bool(present) and docker_cli.is_running(present)
+        if runs and not silent:
+            return
+        if not runs or time.monotonic() > limit:
             name = container_name(settings)
+            wrong = f"doesn't listen on {' and '.join(silent)}" if runs else "doesn't run"
             log = docker_cli.log(name) if present else "it is gone"
-            raise EdgeError(f"{name} doesn't listen on 127.0.0.1:{settings.http_port}: {log}")
+            raise EdgeError(f"{name} {wrong}; `make up` starts it again. Its log ends: {log}")
         time.sleep(0.1)  # Envoy tells nobody when it begins to listen
 
 

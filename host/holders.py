@@ -65,6 +65,22 @@ def conflicts(settings: Settings) -> list[str]:
     ]
 
 
+def conflicts_of_edge(settings: Settings) -> list[str]:
+    """Who has taken the ports of a cluster that exists while its edge doesn't run."""
+    if settings.provider != "docker":  # there, the machine itself holds its ports
+        return []
+    labels = (f"{docker_cli.CLUSTER_LABEL}={settings.cluster}", f"{docker_cli.ROLE_LABEL}=edge")
+    try:
+        if any(docker_cli.is_running(edge) for edge in docker_cli.containers(*labels)):
+            return []
+        networks = docker_cli.networks()
+    except docker_cli.DockerAbsent:
+        networks = []
+    return _port_conflicts(
+        settings, networks, way_out="stop that, or run `make down` and choose another"
+    )
+
+
 def _cluster_of(network: docker_cli.Object) -> str:
     """Which cluster a network is of and where that was made; empty for one that isn't ours."""
     labels = docker_cli.labels_of(network)
@@ -106,7 +122,9 @@ def _subnet_conflicts(
     return reasons
 
 
-def _port_conflicts(settings: Settings, networks: list[docker_cli.Object]) -> list[str]:
+def _port_conflicts(
+    settings: Settings, networks: list[docker_cli.Object], way_out: str = "choose another"
+) -> list[str]:
     reasons = []
     for key in PORT_LABELS:
         port = getattr(settings, key)
@@ -114,9 +132,7 @@ def _port_conflicts(settings: Settings, networks: list[docker_cli.Object]) -> li
         if not holder and _is_taken(port):
             holder = _listener(port)
         if holder:
-            reasons.append(
-                f"{VARIABLES[key]}: 127.0.0.1:{port} is taken by {holder}; choose another"
-            )
+            reasons.append(f"{VARIABLES[key]}: 127.0.0.1:{port} is taken by {holder}; {way_out}")
     return reasons
 
 

@@ -75,7 +75,7 @@ def record(paths: Paths, environment: Mapping[str, str]) -> dict[str, tuple[obje
     if not life:
         reasons += holders.conflicts(new)
     elif old:
-        reasons += refusals(old, new, life)
+        reasons += refusals(old, new, life) + holders.conflicts_of_edge(new)
     elif not reasons:
         reasons.append(
             f"the cluster {paths.cluster} lives ({life[0]}), but {paths.settings} is missing. "

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from host import docker_cli, edge
+from host import docker_cli, edge, holders
 from host.cluster_settings import Paths, Settings
 from tests.unit.host.helpers import FakeDocker, container
 
@@ -113,7 +113,17 @@ def test_https_is_passed_on_to_nodes_that_answer_over_http() -> None:
 
 
 @pytest.fixture
-def edge_that_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def edge_that_listens(monkeypatch: pytest.MonkeyPatch, fake_docker: FakeDocker) -> None:
+    """What is run or started does as it should."""
+
+    def run(*arguments: str) -> str:
+        if arguments[0] == "run":
+            fake_docker.items["container"] = [existing_edge(list(arguments), running=True)]
+        elif arguments[0] == "start":
+            fake_docker.items["container"][0]["State"]["Running"] = True
+        return fake_docker.run(*arguments)
+
+    monkeypatch.setattr(docker_cli, "docker", run)
     monkeypatch.setattr(edge, "_listens", lambda port: True)
 
 
@@ -169,16 +179,47 @@ def test_another_node_or_image_makes_another_edge(
     assert [call[0] for call in fake_docker.calls] == ["rm", "run"]
 
 
+@pytest.mark.parametrize("somebody_answers", [False, True])
 def test_an_edge_that_dies_is_told_with_its_log(
-    paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
+    paths: Paths,
+    fake_docker: FakeDocker,
+    monkeypatch: pytest.MonkeyPatch,
+    somebody_answers: bool,
 ) -> None:
-    monkeypatch.setattr(edge, "_listens", lambda port: False)
+    """Also where another process has both ports, and so answers."""
+    monkeypatch.setattr(edge, "_listens", lambda port: somebody_answers)
     monkeypatch.setattr(docker_cli, "log", lambda name: "cannot bind")
     fake_docker.items["container"] = [
         container("roost-lab-edge", running=False, roost_cluster="lab", roost_role="edge")
     ]
-    with pytest.raises(edge.EdgeError, match=r"roost-lab-edge .*127\.0\.0\.1:9080: cannot bind"):
+    with pytest.raises(edge.EdgeError, match=r"roost-lab-edge doesn't run; .*ends: cannot bind"):
         edge.up(LAB, ONE, "proxy:1", paths.root)
+
+
+@pytest.mark.usefixtures("edge_that_listens")
+def test_an_edge_that_lacks_one_of_its_ports_is_told(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "SECONDS_TO_START", 0.0)
+    monkeypatch.setattr(edge, "_listens", lambda port: port == LAB.http_port)
+    monkeypatch.setattr(docker_cli, "log", lambda name: "starting")
+    with pytest.raises(edge.EdgeError, match=r"listen on 127\.0\.0\.1:9443; .*ends: starting"):
+        edge.up(LAB, ONE, "proxy:1", paths.root)
+
+
+@pytest.mark.usefixtures("edge_that_listens")
+@pytest.mark.parametrize("halted", [True, False])
+def test_who_has_its_port_is_told_before_it_is_started(
+    paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch, halted: bool
+) -> None:
+    if halted:
+        edge.up(LAB, ONE, "proxy:1", paths.root)
+        fake_docker.items["container"] = [existing_edge(run_command(fake_docker), running=False)]
+        fake_docker.calls.clear()
+    monkeypatch.setattr(holders, "_is_taken", lambda port: port == LAB.https_port)
+    with pytest.raises(edge.EdgeError, match=r"ROOST_HTTPS_PORT: 127\.0\.0\.1:9443 is taken by"):
+        edge.up(LAB, ONE, "proxy:1", paths.root)
+    assert fake_docker.calls == []
 
 
 def test_an_edge_without_nodes_is_refused(paths: Paths, fake_docker: FakeDocker) -> None:

@@ -159,6 +159,18 @@ def test_listeners_are_found_in_the_kernels_tables(tmp_path: Path) -> None:
     assert holders._listening_inodes(8080, tmp_path) == {"11"}
 
 
+@pytest.mark.parametrize("present", [True, False], ids=["docker", "no-docker"])
+def test_a_port_is_missed_by_an_edge_alone(
+    fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch, present: bool
+) -> None:
+    """A virtual machine that runs has its ports itself."""
+    monkeypatch.setattr(holders, "_is_taken", lambda port: port == 8443)
+    fake_docker.present = present
+    [reason] = holders.conflicts_of_edge(Settings("lab"))
+    assert reason.startswith("ROOST_HTTPS_PORT: 127.0.0.1:8443 is taken by ")
+    assert holders.conflicts_of_edge(Settings("lab", provider="libvirt")) == []
+
+
 def test_without_docker_its_networks_are_no_reason(fake_docker: FakeDocker) -> None:
     fake_docker.present = False
     assert holders.conflicts(Settings("lab")) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from host import cluster_settings, holders, settings
+from host import cluster_settings, docker_cli, holders, settings
 from host.cluster_settings import Paths, Settings, SettingsError
 from tests.unit.host.helpers import FakeDocker, container
 
@@ -147,6 +147,37 @@ def test_what_another_holds_is_told_before_anything_is_written(
         settings.record(paths, {})
     assert error.value.reasons == ("port taken", "subnet taken")
     assert not paths.settings.exists()
+
+
+@pytest.fixture
+def taken_port(
+    paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> docker_cli.Object:
+    """The edge of a recorded cluster; somebody listens on its port."""
+    settings.record(paths, {})
+    lives(fake_docker, paths.root)
+    edge = container("roost-lab-edge", roost_cluster="lab", roost_role="edge")
+    fake_docker.items["container"].append(edge)
+    monkeypatch.setattr(holders, "_is_taken", lambda port: port == 8080)
+    monkeypatch.setattr(holders, "_listener", lambda port: "process 7 (nginx)")
+    return edge
+
+
+def test_an_edge_that_runs_has_its_port_itself(paths: Paths, taken_port: docker_cli.Object) -> None:
+    assert settings.record(paths, {"WORKERS": "3"}) == {"workers": (2, 3)}
+
+
+def test_who_has_taken_the_port_of_a_halted_cluster_is_told(
+    paths: Paths, taken_port: docker_cli.Object
+) -> None:
+    taken_port["State"]["Running"] = False
+    with pytest.raises(SettingsError) as error:
+        settings.record(paths, {"WORKERS": "3"})
+    assert error.value.reasons == (
+        "ROOST_HTTP_PORT: 127.0.0.1:8080 is taken by process 7 (nginx); stop that, or run "
+        "`make down` and choose another",
+    )
+    assert cluster_settings.recorded(paths) == Settings("lab")
 
 
 @pytest.mark.parametrize("text", ["cluster lab\n", "size: 3\n", "- workers: 2\n"])
