@@ -9,40 +9,61 @@ network that goes takes the settings back.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from host import docker_cli
 from host.docker_cli import CLUSTER_LABEL
 
-# What kubelet sets.
-SET_BY_KUBELET = ("kernel.panic", "kernel.panic_on_oops", "vm.overcommit_memory")
-# Root's processes in all containers share it, systemd and kubelets use some 25 in each node.
-INOTIFY_INSTANCES = "fs.inotify.max_user_instances"
-LEAST_INOTIFY_INSTANCES = 1024
-RECORDED = (*SET_BY_KUBELET, INOTIFY_INSTANCES)
+# What kubelet sets: setupKernelTunables in its container_manager_linux.go.
+SET_BY_KUBELET = (
+    "kernel.keys.root_maxbytes",
+    "kernel.keys.root_maxkeys",
+    "kernel.panic",
+    "kernel.panic_on_oops",
+    "vm.overcommit_memory",
+    "vm.panic_on_oom",
+)
+# What nodes take of root's share, for all containers together; the role preflight asks for as much.
+# In a node with a release, root's processes use some 25 instances and 320 watches, most of them
+# kubelet's: that is watches for as many nodes as a cluster can have.
+LEAST = {"fs.inotify.max_user_instances": 1024, "fs.inotify.max_user_watches": 65536}
+RECORDED = (*SET_BY_KUBELET, *LEAST)
 
 _LABEL = "roost.host."
 PROC = Path("/proc/sys")
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """While a network comes with its record, or goes and the settings with it, no other one does:
+    what is put back a moment later would be recorded as the host's own."""
+    folder = os.open(PROC, os.O_RDONLY)  # there for every user and every checkout
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def labels() -> dict[str, str]:
     """The labels of a new cluster's network. Where there is a cluster already its own are taken
     over, for what is set now may be a kubelet's doing."""
-    # Read before others are looked for: one that is made after that look hasn't changed these yet.
     values = {name: _read(name) for name in RECORDED}
     for network in docker_cli.networks(CLUSTER_LABEL):
         if found := _recorded(network):
-            values = found
+            values |= found
             break
     return {_LABEL + name: value for name, value in values.items()}
 
 
 def allow_nodes() -> None:
     """Raise what container nodes would run out of; says how, if this user may not."""
-    if int(_read(INOTIFY_INSTANCES)) < LEAST_INOTIFY_INSTANCES:
-        _write({INOTIFY_INSTANCES: str(LEAST_INOTIFY_INSTANCES)})
+    _write({name: str(least) for name, least in LEAST.items() if int(_read(name)) < least})
 
 
 def restore(removed: Iterable[docker_cli.Object]) -> list[str]:

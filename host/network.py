@@ -22,7 +22,8 @@ def up(settings: Settings, checkout: Path) -> bool:
     if present:
         _check(present, settings, checkout)
     else:
-        _make(settings, checkout)
+        with kernel_settings.alone():
+            _make(settings, checkout)
     # Only now, when it is recorded how the host was before.
     kernel_settings.allow_nodes()
     return not present
@@ -74,4 +75,5 @@ def _check(present: docker_cli.Object, settings: Settings, checkout: Path) -> No
 
 def remove(networks: list[docker_cli.Object]) -> list[str]:
     """The last network that goes takes the host's kernel settings back."""
-    return docker_cli.remove("network", networks) + kernel_settings.restore(networks)
+    with kernel_settings.alone():
+        return docker_cli.remove("network", networks) + kernel_settings.restore(networks)

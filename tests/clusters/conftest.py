@@ -114,6 +114,7 @@ def clone(target: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def host_before() -> dict[str, str]:
+    assert command.run("host/docker_engine", "start").code == 0
     return kernel_settings()
 
 

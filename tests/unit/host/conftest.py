@@ -13,10 +13,14 @@ from host.cluster_settings import Paths
 from tests.unit.host.helpers import FakeDocker
 
 HOST = {
+    "kernel.keys.root_maxbytes": "20000",
+    "kernel.keys.root_maxkeys": "200",
     "kernel.panic": "0",
     "kernel.panic_on_oops": "1",
     "vm.overcommit_memory": "2",
+    "vm.panic_on_oom": "1",
     "fs.inotify.max_user_instances": "128",
+    "fs.inotify.max_user_watches": "8192",
 }
 
 

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from host import docker_cli, network
+from host import docker_cli, kernel_settings, network
 from host.cluster_settings import Paths, Settings
 from host.docker_cli import DockerError
 from tests.unit.host.conftest import HOST
@@ -16,6 +17,14 @@ from tests.unit.host.helpers import FakeDocker
 
 LAB = Settings("lab", http_port=9080, https_port=9443)
 TWIN = Settings("twin", subnet="192.168.60.0/24", http_port=9081, https_port=9444)
+# What kubelet makes of the host's settings.
+BY_KUBELET = {
+    "kernel.keys.root_maxbytes": "25000000",
+    "kernel.keys.root_maxkeys": "1000000",
+    "kernel.panic": "10",
+    "vm.overcommit_memory": "1",
+    "vm.panic_on_oom": "0",
+}
 
 
 def shown(kernel: Path) -> dict[str, str]:
@@ -51,17 +60,22 @@ def test_the_last_cluster_that_goes_leaves_the_host_as_it_was(
 ) -> None:
     make(fake_docker, LAB, paths)
     assert shown(kernel)["fs.inotify.max_user_instances"] == "1024"
-    sets(kernel, "kernel.panic", "10")
-    sets(kernel, "vm.overcommit_memory", "1")
+    assert shown(kernel)["fs.inotify.max_user_watches"] == "65536"
+    for name, value in BY_KUBELET.items():
+        sets(kernel, name, value)
     # Made while the first one's kubelets have set it all: those values are not the host's own.
     make(fake_docker, TWIN, paths)
     assert remove(fake_docker, LAB) == ["removed network roost-lab"]
     assert shown(kernel)["kernel.panic"] == "10"
     assert remove(fake_docker, TWIN) == [
         "removed network roost-twin",
+        "kernel.keys.root_maxbytes is 20000 again",
+        "kernel.keys.root_maxkeys is 200 again",
         "kernel.panic is 0 again",
         "vm.overcommit_memory is 2 again",
+        "vm.panic_on_oom is 1 again",
         "fs.inotify.max_user_instances is 128 again",
+        "fs.inotify.max_user_watches is 8192 again",
     ]
     assert shown(kernel) == HOST
 
@@ -69,9 +83,11 @@ def test_the_last_cluster_that_goes_leaves_the_host_as_it_was(
 def test_a_limit_that_is_high_enough_stays(
     kernel: Path, paths: Paths, fake_docker: FakeDocker
 ) -> None:
-    sets(kernel, "fs.inotify.max_user_instances", "8192")
+    enough = {"fs.inotify.max_user_instances": "8192", "fs.inotify.max_user_watches": "192536"}
+    for name, value in enough.items():
+        sets(kernel, name, value)
     make(fake_docker, LAB, paths)
-    assert shown(kernel)["fs.inotify.max_user_instances"] == "8192"
+    assert shown(kernel) == {**HOST, **enough}
     assert remove(fake_docker, LAB) == ["removed network roost-lab"]
 
 
@@ -97,7 +113,9 @@ def test_who_may_not_is_told_the_command(
 
     monkeypatch.setattr(Path, "write_text", refused)
     make(fake_docker, LAB, paths)
-    assert "sudo sysctl -w fs.inotify.max_user_instances=1024" in capsys.readouterr().err
+    assert (
+        "sudo sysctl -w fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=65536\n"
+    ) in capsys.readouterr().err
 
 
 def test_a_network_without_a_record_changes_nothing(
@@ -122,24 +140,32 @@ def test_a_network_that_can_not_be_made_leaves_the_host_as_it_was(
     assert shown(kernel) == HOST
 
 
-def test_of_two_that_begin_at_once_neither_records_what_the_other_has_set(
+def test_what_another_cluster_is_about_to_put_back_is_not_recorded(
     kernel: Path, paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second looks for others just before the first has its network."""
-    find = docker_cli.networks
+    """The first of new ones begins when the last one's network is gone and its settings aren't."""
+    make(fake_docker, LAB, paths)
+    sets(kernel, "kernel.panic", "10")
+    begins = threading.Thread(target=make, args=(fake_docker, TWIN, paths))
+    restore = kernel_settings.restore
 
-    def first_comes(*labels: str) -> list[docker_cli.Object]:
-        found = find(*labels)
-        monkeypatch.setattr(docker_cli, "networks", find)
-        if labels:
-            make(fake_docker, LAB, paths)
-        return found
+    def begin_before(removed: list[docker_cli.Object]) -> list[str]:
+        begins.start()
+        begins.join(0.3)  # it ends if nothing holds it up
+        return restore(removed)
 
-    monkeypatch.setattr(docker_cli, "networks", first_comes)
-    monkeypatch.setattr("host.holders.conflicts", lambda settings: [])
+    monkeypatch.setattr(kernel_settings, "restore", begin_before)
+    assert "kernel.panic is 0 again" in remove(fake_docker, LAB)
+    begins.join()
+    [twin] = fake_docker.items["network"]
+    assert docker_cli.labels_of(twin)["roost.host.kernel.panic"] == "0"
+
+
+def test_what_an_older_cluster_has_not_recorded_is_read(
+    kernel: Path, paths: Paths, fake_docker: FakeDocker
+) -> None:
+    make(fake_docker, LAB, paths)
+    del fake_docker.items["network"][0]["Labels"]["roost.host.vm.panic_on_oom"]
     make(fake_docker, TWIN, paths)
-    made = [item["Name"] for item in fake_docker.items["network"]]
-    assert made == ["roost-lab", "roost-twin"]
-    remove(fake_docker, LAB)
-    remove(fake_docker, TWIN)
-    assert shown(kernel) == HOST
+    labels = docker_cli.labels_of(fake_docker.items["network"][1])
+    assert labels["roost.host.vm.panic_on_oom"] == "1"
