@@ -15,7 +15,8 @@ help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
 
 up: ## set up this machine, start the cluster, install everything; ARGS='-e …' go to Ansible
-	@host/setup.sh
+	@trap '[ $$? = 0 ] || host/docker_engine stop' EXIT
+	host/setup.sh
 	python3 host/settings.py record
 	$(PYTHON) -m host.up $(ARGS)
 
@@ -63,7 +64,8 @@ remove-cluster:
 	@eval "$$(python3 host/settings.py exports)"
 	if command -v dockerd >/dev/null; then host/docker_engine start; fi
 	if command -v vagrant >/dev/null && [ -d "$$VAGRANT_DOTFILE_PATH" ]; then vagrant destroy -f; fi
-	if command -v docker >/dev/null; then python3 host/nodes.py clean; fi
+	# Vagrant may have stopped it by now, with nothing left in it.
+	if host/docker_engine answers; then python3 host/nodes.py clean; fi
 	rm -rf "$$VAGRANT_DOTFILE_PATH" "$$(python3 host/settings.py get kubeconfig)"
 	echo "no cluster $$ROOST_CLUSTER is left"
 

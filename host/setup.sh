@@ -126,6 +126,8 @@ main() {
     exit 1
   fi
   install_packages "$wanted"
+  # Debian's package starts it.
+  case " $wanted" in *" docker.io "*) host/docker_engine adopt ;; esac
   host/docker_engine start
   host/venv .venv requirements.txt
 }

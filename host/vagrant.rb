@@ -153,6 +153,8 @@ module Roost
       @lock.synchronize do
         nodes("forget", machine.name.to_s, address_of(machine))
         nodes("clean", "--if-no-nodes")
+        # Not now: the machines that follow, if only to be forgotten, need it.
+        @engine_stops ||= at_exit { system("#{@root}/host/docker_engine", "stop") }
       end
     end
 
@@ -264,9 +266,7 @@ module Roost
     # -- Other programs ---------------------------------------------------------------------
 
     def provision_wanted?
-      return ARGV.include?("--provision") if subcommand == "reload"
-
-      !ARGV.include?("--no-provision")
+      subcommand == "reload" ? ARGV.include?("--provision") : !ARGV.include?("--no-provision")
     end
 
     def provision

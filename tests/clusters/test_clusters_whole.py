@@ -193,4 +193,6 @@ def test_the_last_leaves_the_machine_as_it_was(
 ) -> None:
     assert second.run("vagrant", "destroy", "--force").code == 0
     assert kernel_settings() == host_before
+    # Which is gone as well if `make up` had started it and nobody else uses it.
+    assert second.run("host/docker_engine", "start").code == 0
     assert second.left_over() == []

@@ -54,6 +54,47 @@ def test_it_goes_with_the_last_container() -> None:
     assert said.count("stopping it, for nothing is left in it") == 1
 
 
+def test_it_goes_where_its_package_had_started_it() -> None:
+    """As on Debian, where whoever installs it has it running."""
+    on_a_machine_of_its_own("""
+        export programs=$(dirname $(command -v dockerd))
+        mkdir /run/changed /run/work /run/bin
+        mount -t overlay -o lowerdir=$programs,upperdir=/run/changed,workdir=/run/work none $programs
+        rm $programs/dockerd
+        apt_get() { if [ $1 = install ]; then umount $programs; by_hand; fi; }
+        export -f apt_get by_hand runs
+        printf '#!/bin/bash\napt_get "$@"' >/run/bin/apt-get
+        chmod +x /run/bin/apt-get
+        PATH=/run/bin:$PATH host/setup.sh
+        must runs
+        host/docker_engine stop
+        mustnt runs
+    """)
+
+
+def test_it_goes_when_a_first_make_up_is_refused() -> None:
+    said = on_a_machine_of_its_own("""
+        mustnt env WORKERS=0 make up
+        mustnt runs
+    """).said
+    assert "starting it settings: WORKERS: '0'; expected a number from 1 to 154" in said
+    assert said.count("stopping it, for nothing is left in it") == 1
+
+
+def test_it_goes_at_the_end_of_vagrant_destroy() -> None:
+    said = on_a_machine_of_its_own("""
+        host/docker_engine start
+        export ROOST_CLUSTER=apart VAGRANT_HOME=/run/vagrant
+        vagrant destroy --force
+        mustnt runs
+        mkdir -p .roost/apart/vagrant
+        make down
+        mustnt runs
+    """).said
+    assert said.count("stopping it, for nothing is left in it") == 2
+    assert "no cluster apart is left" in said
+
+
 @pytest.mark.parametrize(
     "script",
     [
