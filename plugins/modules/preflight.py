@@ -73,10 +73,6 @@ options:
     type: str
     choices: ['off', 'fail', 'ignore']
     default: 'off'
-  min_inotify_instances:
-    description: Least value of C(fs.inotify.max_user_instances).
-    type: int
-    default: 0
   kubernetes_version:
     description:
       - The version that the machine is to run, such as V(v1.36.3). A control plane that it has

@@ -9,6 +9,8 @@ The tests stand in the order in which they run.
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,8 @@ def second(
         yield cluster
     finally:
         cluster.run("make", "down")
+        # Which is gone as well if `make up` had started it and nobody else uses it.
+        cluster.run("host/docker_engine", "start")
         loaded = PROXY.removeprefix("docker.io/")
         if loaded in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}"):
             docker("image", "rm", loaded)
@@ -164,6 +168,14 @@ def test_halted_it_keeps_its_ports(second: Cluster, third: Cluster) -> None:
     assert refused.code != 0
     holder = f"the cluster twin of {second.checkout}"
     assert f"ROOST_HTTP_PORT: 127.0.0.1:{port} is taken by {holder}" in refused.said
+
+
+def test_halted_it_tells_who_has_taken_its_port(second: Cluster) -> None:
+    port = second.settings["ROOST_HTTP_PORT"]
+    with socket.create_server(("127.0.0.1", int(port))):
+        refused = second.run("make", "up")
+    assert refused.code != 0
+    assert f"127.0.0.1:{port} is taken by process {os.getpid()} (" in refused.said
 
 
 def test_halted_it_is_not_touched_by_the_end_of_another(second: Cluster, machines: Cluster) -> None:

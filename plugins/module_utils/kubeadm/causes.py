@@ -80,6 +80,21 @@ CAUSES = (
             "that the nodes share, or on this one"
         ),
     ),
+    Cause(
+        re.compile(r"(?i:inotify|watch).*too many open files"),
+        lambda _match: (
+            "the kernel's inotify instances are used up: raise fs.inotify.max_user_instances on "
+            "the machine that the nodes share, or on this one"
+        ),
+    ),
+    Cause(
+        re.compile(r"^(?!.*(?i:inotify|watch)).*too many open files"),
+        lambda _match: (
+            "a process has as many files open as it may: raise LimitNOFILE of its unit, as "
+            "`systemctl show --property=LimitNOFILE kubelet containerd` shows it; a container "
+            "node gets no more than Docker Engine has"
+        ),
+    ),
     Cause(re.compile(r"^(?!.*inotify).*no space left on device"), _disk),
     Cause(
         re.compile(

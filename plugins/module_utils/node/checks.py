@@ -77,7 +77,6 @@ ARGUMENTS: dict[str, Any] = {
     },
     "commands": {"type": "list", "elements": "str", "default": ["iptables"]},
     "swap": {"type": "str", "choices": ["off", "fail", "ignore"], "default": "off"},
-    "min_inotify_instances": {"type": "int", "default": 0},
     "kubernetes_version": {"type": "str"},
     "report_only": {"type": "bool", "default": False},
 }

@@ -19,6 +19,9 @@ ETCD_FULL = (
 INOTIFY = (
     '"Failed to start cAdvisor" err="inotify_add_watch /sys/fs/cgroup: no space left on device"'
 )
+INSTANCES = '"Failed to start cAdvisor" err="inotify_init: too many open files"'
+WATCHER = "failed to start plugin fsWatcher, err: too many open files"
+FILES = '"http: Accept error: accept tcp 0.0.0.0:10250: accept4: too many open files; retrying"'
 CLOCK = (
     '"Unable to register node with API server" err="Post \\"https://192.168.56.100:6443/api/v1/'
     'nodes\\": tls: failed to verify certificate: x509: certificate has expired or is not yet '
@@ -45,6 +48,9 @@ NOISE = (
     [
         (ETCD_FULL, "a disk is full: found "),
         (INOTIFY, "the kernel's watches are used up: raise fs.inotify.max_user_watches "),
+        (INSTANCES, "the kernel's inotify instances are used up: raise fs.inotify.max_user_i"),
+        (WATCHER, "the kernel's inotify instances are used up: raise fs.inotify.max_user_i"),
+        (FILES, "a process has as many files open as it may: raise LimitNOFILE of its unit, "),
         (CLOCK, "a clock is off, of this machine or of the one that made the certificate: "),
         (NODE_IP, "the node IP 10.9.9.9 is on no interface of this machine: correct the "),
         (IMAGE, "the image registry.k8s.io/pause:9 can't be had from the bundle's registry: "),

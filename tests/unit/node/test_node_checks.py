@@ -15,6 +15,9 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.checks import (
     verdict,
     warnings,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.node.checks_kernel import (
+    LEAST_INOTIFY,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.node.listeners import (
     Listener,
 )
@@ -25,6 +28,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.machine import 
     parse_routes,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.node.problem import Problem
+
+from host.kernel_settings import LEAST
 
 DATA = Path(__file__).parent / "data"
 WISHES: dict[str, Any] = {
@@ -38,7 +43,6 @@ WISHES: dict[str, Any] = {
     "service_cidr": "10.96.0.0/12",
     "ports": [{"port": 10250, "by": ["kubelet"]}, {"port": 179}],
     "swap": "fail",
-    "min_inotify_instances": 512,
     "architecture": "amd64",
     "kubernetes_version": "v1.36.3",
 }
@@ -119,7 +123,16 @@ def test_a_fit_machine_has_no_problem() -> None:
             "command iptables: found nothing, expected an executable of that name; install the "
             "package that has it, on these systems by `apt install iptables`",
         ),
-        ({"inotify_instances": 128}, "sysctl -w fs.inotify.max_user_instances=512"),
+        (
+            {"container": "docker", "inotify_instances": 128},
+            "fs.inotify.max_user_instances: found 128, expected 1024 or more; run `sysctl -w "
+            "fs.inotify.max_user_instances=1024` on the machine that carries the container nodes",
+        ),
+        (
+            {"container": "docker", "inotify_watches": 8192},
+            "fs.inotify.max_user_watches: found 8192, expected 65536 or more; run `sysctl -w "
+            "fs.inotify.max_user_watches=65536` on the machine",
+        ),
     ],
 )
 def test_each_problem_names_what_was_found_expected_and_the_way_out(
@@ -128,6 +141,15 @@ def test_each_problem_names_what_was_found_expected_and_the_way_out(
     found = problems(replace(recorded(), **changes), WISHES)
     assert told in "\n".join(map(str, found))
     assert all(problem.found and problem.expected and problem.fix for problem in found)
+
+
+def test_a_machine_of_its_own_has_watches_enough() -> None:
+    machine = replace(recorded(), inotify_instances=128, inotify_watches=8192)
+    assert problems(machine, WISHES) == []
+
+
+def test_nodes_ask_for_what_is_raised_for_them() -> None:
+    assert LEAST_INOTIFY == LEAST
 
 
 def test_ipv6_alone_is_refused_by_name() -> None:
