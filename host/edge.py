@@ -181,7 +181,7 @@ def _await(settings: Settings) -> None:
         silent = [f"127.0.0.1:{port}" for port in ports if not _listens(port)]
         # Looked at last: somebody else's ports answer as well, and an edge that finds them dies.
         present = find(settings)
-        runs = bool(present) and docker_cli.is_running(present)
+        runs = present is not None and docker_cli.is_running(present)
         if runs and not silent:
             return
         if not runs or time.monotonic() > limit:

@@ -58,8 +58,8 @@ def test_it_goes_where_its_package_had_started_it() -> None:
     """As on Debian, where whoever installs it has it running."""
     on_a_machine_of_its_own("""
         export programs=$(dirname $(command -v dockerd))
-        mkdir /run/changed /run/work /run/bin
-        mount -t overlay -o lowerdir=$programs,upperdir=/run/changed,workdir=/run/work none $programs
+        mkdir /run/new /run/work /run/bin
+        mount -t overlay -o lowerdir=$programs,upperdir=/run/new,workdir=/run/work none $programs
         rm $programs/dockerd
         apt_get() { if [ $1 = install ]; then umount $programs; by_hand; fi; }
         export -f apt_get by_hand runs
