@@ -18,6 +18,18 @@ HTTPS_PORT = 8443
 
 # A stock Envoy lacks the filters that Istio's own build has; istiod must not configure them.
 STOCK_PROXY_ENV = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
+# Kubernetes would ask again after ten seconds where the first time was a moment too early, and
+# nothing with a sidecar can start before.
+_CNI_PROBE = {
+    "kind": "DaemonSet",
+    "name": "istio-cni-node",
+    "patches": [
+        {
+            "path": "spec.template.spec.containers.[name:install-cni].readinessProbe.periodSeconds",
+            "value": 1,
+        }
+    ],
+}
 
 
 def _spread(label: str) -> dict[str, Any]:
@@ -100,7 +112,11 @@ def operator(values: Mapping[str, Any]) -> dict[str, Any]:
             }
         },
         "components": {
-            "cni": {"enabled": True, "namespace": "istio-system"},
+            "cni": {
+                "enabled": True,
+                "namespace": "istio-system",
+                "k8s": {"overlays": [_CNI_PROBE]},
+            },
             "pilot": {
                 "k8s": {
                     # While there is none, proxies don't learn which pods are left.

@@ -51,6 +51,14 @@ def test_a_nodes_port_leads_to_its_own_gateway_while_there_is_one() -> None:
     assert overlay["patches"] == [{"path": "spec.trafficDistribution", "value": "PreferSameNode"}]
 
 
+def test_a_nodes_cni_is_asked_often_whether_it_is_ready() -> None:
+    [overlay] = operator(values("stock"))["spec"]["components"]["cni"]["k8s"]["overlays"]
+    assert (overlay["kind"], overlay["name"]) == ("DaemonSet", "istio-cni-node")
+    [patch] = overlay["patches"]
+    assert patch["path"].endswith(".containers.[name:install-cni].readinessProbe.periodSeconds")
+    assert patch["value"] == 1
+
+
 def test_istiod_and_gateway_are_spread_each_by_itself() -> None:
     components = operator(values("stock"))["spec"]["components"]
     istiod = components["pilot"]["k8s"]
