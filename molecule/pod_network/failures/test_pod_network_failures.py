@@ -29,7 +29,7 @@ def test_an_image_that_the_registry_lacks(converge: Any, recovers: Any) -> None:
     assert f"after {SOON} s this is still missing:" in ran.said
     assert re.search(r"flannel: \d of 3 pods are made from the latest template", ran.said)
     assert re.search(
-        r"pod flannel-\w+, container install-cni: (ErrImagePull|ImagePullBackOff): ", ran.said
+        r"pod flannel-\w+, container flannel: (ErrImagePull|ImagePullBackOff): ", ran.said
     )
     assert "ghcr.io/flannel-io/flannel:v9.9.9: not found" in ran.said
     recovers()
