@@ -38,6 +38,10 @@ class Machine:
     address: str
     worker: bool = True
 
+    @property
+    def group(self) -> str:
+        return "workers" if self.worker else "control_plane"
+
 
 def machines(root: Path, settings: Settings) -> list[Machine]:
     """All of the cluster: the listed workers first, those beyond them numbered on."""
@@ -79,23 +83,24 @@ def select(known: list[Machine], names: list[str]) -> list[Machine]:
 
 
 def run_arguments(
-    specification: dict[str, Any], settings: Settings, node: str, checkout: Path
+    specification: dict[str, Any], settings: Settings, machine: Machine, checkout: Path
 ) -> list[str]:
     """The flags of `docker run` for a node, those that host/vagrant.rb gives it."""
 
     def fill(text: str, volume: str = "") -> str:
-        return _fill(text, settings.cluster, node, str(checkout), volume)
+        return _fill(text, settings.cluster, machine.name, str(checkout), volume)
 
     labels = {key: fill(value) for key, value in specification["labels"].items()}
     volume_labels = [f"volume-label={key}={value}" for key, value in labels.items()]
     flags = {
         "name": [fill(specification["name"])],
-        "hostname": [node],
+        "hostname": [machine.name],
         "label": [f"{key}={value}" for key, value in labels.items()],
         "cap-add": specification["capabilities"],
         "cap-drop": specification["capabilities_dropped"],
         "security-opt": specification["security_options"],
         "device-cgroup-rule": specification["device_cgroup_rules"],
+        "cpu-shares": [specification["cpu_shares"][machine.group]],
         "cgroupns": [specification["cgroup_namespace"]],
         "tmpfs": specification["tmpfs"],
         "mount": [
@@ -129,7 +134,7 @@ def start(
     def run(machine: Machine) -> None:
         name = _fill(specification["name"], settings.cluster, machine.name)
         if machine in made:
-            arguments = run_arguments(specification, settings, machine.name, paths.root)
+            arguments = run_arguments(specification, settings, machine, paths.root)
             docker_cli.docker("run", "--detach", *arguments, image)
             docker_cli.docker("cp", f"{key}.pub", f"{name}:{AUTHORIZED_KEYS}")
             # The second network, so that eth0 is Docker's own bridge, as Vagrant has it.

@@ -231,6 +231,7 @@ module Roost
         "cap-drop" => container.fetch("capabilities_dropped"),
         "security-opt" => container.fetch("security_options"),
         "device-cgroup-rule" => container.fetch("device_cgroup_rules"),
+        "cpu-shares" => [container.fetch("cpu_shares").fetch(machine.role)],
         "cgroupns" => [container.fetch("cgroup_namespace")],
         "tmpfs" => container.fetch("tmpfs"),
         "mount" => volumes(machine),

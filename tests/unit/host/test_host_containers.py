@@ -93,7 +93,7 @@ def test_the_machines_and_their_flags_are_the_vagrantfiles(checkout: Path, worke
     ]
     specification = containers._yaml(checkout / "host" / "container.yml")
     for machine in machines:
-        flags = containers.run_arguments(specification, settings, machine.name, checkout)
+        flags = containers.run_arguments(specification, settings, machine, checkout)
         # Vagrant gives these two itself.
         assert set(flags) - set(of_vagrant["arguments"][machine.name]) == {
             f"--name=roost-lab-{machine.name}",
@@ -104,7 +104,9 @@ def test_the_machines_and_their_flags_are_the_vagrantfiles(checkout: Path, worke
 
 def test_a_folders_name_is_not_filled_in() -> None:
     specification = containers._yaml(containers.SPECIFICATION)
-    flags = containers.run_arguments(specification, LAB, "control", Path("/srv/{node}"))
+    flags = containers.run_arguments(
+        specification, LAB, Machine("control", ""), Path("/srv/{node}")
+    )
     assert "--label=roost.checkout=/srv/{node}" in flags
 
 

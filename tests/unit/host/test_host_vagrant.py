@@ -144,7 +144,8 @@ def test_the_flags_of_a_container_are_those_of_the_file(
     expected |= {f"--security-opt={each}" for each in spec["security_options"]}
     expected |= {f"--device-cgroup-rule={each}" for each in spec["device_cgroup_rules"]}
     expected |= {f"--tmpfs={each}" for each in spec["tmpfs"]}
-    expected |= {"--cgroupns=private", "--stop-signal=SIGRTMIN+3"}
+    expected |= {"--cgroupns=private", "--stop-signal=SIGRTMIN+3", "--cpu-shares=1024"}
+    assert "--cpu-shares=4096" in found["arguments"]["control"]
     volume_labels = ",".join(f"volume-label={key}={value}" for key, value in labels.items())
     expected |= {
         f"--mount=type=volume,src=roost-lab-worker-1-{volume},dst={path},{volume_labels}"
