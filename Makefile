@@ -45,7 +45,7 @@ image: ## add one's own image: IMAGE=registry.example/team/app:v1 FROM=docker|re
 	@test -n "$(IMAGE)" -a -n "$(FROM)" || { echo 'make image: expected IMAGE=NAME:TAG FROM=docker or FROM=registry, or FROM=archive FILE=app.tar' >&2; exit 2; }
 	$(PYTHON) -m bundle image '$(IMAGE)' --from '$(FROM)' $(if $(FILE),--file '$(FILE)')
 	if $(PYTHON) host/nodes.py status --quiet; then ansible-playbook playbooks/registry.yml
-	else echo 'virtual machines and machines of your own get it by `ansible-playbook playbooks/registry.yml`'; fi
+	else echo 'container nodes get it by the next `make up`, other machines by `ansible-playbook playbooks/registry.yml`'; fi
 
 bundle-export: ## write the bundle to a file, for a machine without internet: FILE=bundle.tar
 	@test -n "$(FILE)" || { echo 'make bundle-export: expected FILE=bundle.tar' >&2; exit 2; }

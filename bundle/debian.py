@@ -8,7 +8,7 @@ import hashlib
 import io
 import tarfile
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bundle.components import architecture
@@ -50,8 +50,13 @@ def _bootstrap(suite: str, packages: list[str], target: Path, log: Path, report:
 
 
 def write_layer(whole: Path, below: dict[str, Any], target: Path) -> dict[str, Any]:
-    """Write what differs from the file systems below; return what all of it holds, by path."""
+    """Write what differs from the file systems below; return what all of it holds, by path.
+
+    Folders above it are written too: unpacking would give them the time of the day, and each build
+    of the layer another digest.
+    """
     found: dict[str, Any] = {}
+    folders: dict[str, tarfile.TarInfo] = {}
     with tarfile.open(whole) as archive, tarfile.open(target, "w") as out:
         for member in archive:
             reader = archive.extractfile(member) if member.isreg() else None
@@ -61,7 +66,12 @@ def write_layer(whole: Path, below: dict[str, Any], target: Path) -> dict[str, A
             digest = hashlib.sha256(content).hexdigest()
             found[member.name] = (member.type, *owner, member.linkname, digest)
             if found[member.name] != below.get(member.name):
+                for folder in reversed(PurePosixPath(member.name).parents):
+                    if above := folders.pop(str(folder), None):
+                        out.addfile(above)
                 out.addfile(member, io.BytesIO(content))
+            elif member.isdir():
+                folders[str(PurePosixPath(member.name))] = member
     if gone := sorted(below.keys() - found.keys()):
         raise BundleError(
             f"{target.stem}: its packages take {gone[0]} away, which is in a layer below; a layer "

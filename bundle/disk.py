@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,16 @@ def require_free(needs: Iterable[Need], purpose: str) -> None:
             "\n".join(short)
             + f"; make room, or take a folder on another disk by {', '.join(settings)}"
         )
+
+
+def held(folder: Path) -> int:
+    """Bytes that a folder has on its disk already; none if it isn't there."""
+    if not folder.exists():
+        return 0
+    command = ["du", "--summarize", "--block-size=1", str(folder)]
+    # Its code tells of files that went meanwhile; what is left was counted.
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return int(told.split()[0]) if told else 0
 
 
 def _existing(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 from bundle import backend, contents, images, sources
 from bundle.cache import ROOT_VARIABLE, Cache, Lock
 from bundle.components import RELEASE, Component, Components, Source
-from bundle.disk import Need, require_free
+from bundle.disk import Need, held, require_free
 from bundle.errors import BundleError
 from bundle.names import repository_of
 from bundle.progress import Board
@@ -27,13 +27,15 @@ GO_CACHES = ("GOCACHE", "GOMODCACHE")
 DOCKER = "data-root in Docker's daemon.json"
 # What is needed where, by the setting that says where it lies. With everything cold 17 GB were
 # measured: 2.8 in the bundle's cache (sources 1.9, store 0.6, tools 0.3), 8.2 and 5.2 in Go's, and
-# 0.5 in Docker, which has base images beside that until all are built.
+# 0.5 in Docker, which has base images beside that until all are built. What an earlier run has left
+# in caches is taken off, but for some room to work in.
 BYTES = {
     ROOT_VARIABLE: 4 * 10**9,
     "GOCACHE": 9 * 10**9,
     "GOMODCACHE": 6 * 10**9,
     DOCKER: 2 * 10**9,
 }
+LEAST_BYTES = 10**9
 SAYS_SECONDS = 30
 
 
@@ -106,9 +108,14 @@ def _needs(cache: Cache, compiles: bool, in_docker: bool) -> list[Need]:
     folders = {ROOT_VARIABLE: str(cache.root)}
     if compiles:
         folders |= zip(GO_CACHES, output([need("go"), "env", *GO_CACHES]).splitlines())
+    needs = [
+        Need(Path(folder), max(BYTES[setting] - held(Path(folder)), LEAST_BYTES), setting)
+        for setting, folder in folders.items()
+    ]
     if in_docker:
-        folders[DOCKER] = images.docker("info", "--format", "{{.DockerRootDir}}")
-    return [Need(Path(folder), BYTES[setting], setting) for setting, folder in folders.items()]
+        root = images.docker("info", "--format", "{{.DockerRootDir}}")
+        needs.append(Need(Path(root), BYTES[DOCKER], DOCKER))
+    return needs
 
 
 def _forget_done(cache: Cache, lock: Lock, components: Components) -> None:

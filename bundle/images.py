@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from bundle.download import STALL_SECONDS, Report
 from bundle.errors import BundleError
 from bundle.names import repository_of
 from bundle.run import Watched, need, output, run
+
+# Two images that are built at the same time may have one base.
+_IMPORTING = threading.Lock()
 
 
 def docker(*arguments: str) -> str:
@@ -45,12 +49,13 @@ def import_base(cache: Cache, source: Source, layer: str, log: Path) -> str:
     if layer not in layers:
         raise BundleError(f"components.yml: {source.name} has no layer {layer!r}")
     reference = ""
-    for name in layers[: layers.index(layer) + 1]:
-        below = reference
-        reference = f"{build_name(cache)}/{source.name}-{name}:{source.key[:16]}"
-        if not docker_has(reference):
-            tar = cache.source_folder(source.name, source.key) / f"{name}.tar"
-            _import_layer(cache, tar, below, reference, log)
+    with _IMPORTING:
+        for name in layers[: layers.index(layer) + 1]:
+            below = reference
+            reference = f"{build_name(cache)}/{source.name}-{name}:{source.key[:16]}"
+            if not docker_has(reference):
+                tar = cache.source_folder(source.name, source.key) / f"{name}.tar"
+                _import_layer(cache, tar, below, reference, log)
     return reference
 
 

@@ -87,7 +87,7 @@ def kernel_settings() -> dict[str, str]:
         name = str(path.relative_to(SYSCTL))
         if path.is_dir() or changing.fullmatch(name):
             continue
-        with suppress(OSError):  # some are there to be written alone
+        with suppress(OSError, ValueError):  # some are there to be written alone, some are no text
             value = path.read_text(encoding="ascii").strip()
             if re.fullmatch(r"-?\d+(\s+-?\d+)*", value):
                 found[name] = value

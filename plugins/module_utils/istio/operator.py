@@ -19,15 +19,16 @@ HTTPS_PORT = 8443
 # A stock Envoy lacks the filters that Istio's own build has; istiod must not configure them.
 STOCK_PROXY_ENV = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
 # Kubernetes would ask again after ten seconds where the first time was a moment too early, and
-# nothing with a sidecar can start before.
+# nothing with a sidecar can start before. As long as before without an answer, it isn't ready.
 _CNI_PROBE = {
     "kind": "DaemonSet",
     "name": "istio-cni-node",
     "patches": [
         {
-            "path": "spec.template.spec.containers.[name:install-cni].readinessProbe.periodSeconds",
-            "value": 1,
+            "path": f"spec.template.spec.containers.[name:install-cni].readinessProbe.{key}",
+            "value": value,
         }
+        for key, value in (("periodSeconds", 1), ("failureThreshold", 30))
     ],
 }
 

@@ -100,11 +100,13 @@ def decide(state: State, node: str) -> Plan:
 
 def unrecorded(state: State, nodes: Iterable[str], node: str) -> Plan:
     """What to do about a cluster with these nodes, in which no record of kubeadm init is."""
-    if others := [name for name in nodes if name != node]:
+    # Its own node is there as well before the cluster is recorded.
+    belong = [name for name in nodes if state.recorded or name != node]
+    if belong:
         raise KubeadmError(
             "ConfigMap/kubeadm-config: expected in kube-system, where kubeadm init leaves it, "
-            f"and not found, while {', '.join(others)} belong to the cluster; restore it, or "
-            "remove the cluster with `make down`"
+            f"and not found, while {', '.join(belong)} belong to the cluster, so nothing was "
+            "reset; restore it, or remove the cluster with `make down`"
         )
     return _again(state, "an earlier run of kubeadm init ended before it recorded the cluster")
 

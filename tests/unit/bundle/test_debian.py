@@ -54,7 +54,7 @@ def above(tmp_path: Path, files: dict[str, File], links: dict[str, str]) -> dict
 
 def test_what_is_below_is_left_out_though_its_time_differs(tmp_path: Path) -> None:
     files = {"./usr/sh": ("shell", 0o755, 2.0), "./status": STATUS, "./usr/python": SHELL}
-    assert above(tmp_path, files, {"./bin": "usr"}) == {"./usr/python": "shell"}
+    assert above(tmp_path, files, {"./bin": "usr"}) == {"./usr": "", "./usr/python": "shell"}
 
 
 @pytest.mark.parametrize("changed", [("another", 0o644, 1.0), ("one package", 0o600, 1.0)])

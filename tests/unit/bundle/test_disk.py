@@ -12,7 +12,7 @@ import pytest
 from bundle import fill
 from bundle.cache import Cache
 from bundle.components import Components
-from bundle.disk import Need, require_free
+from bundle.disk import Need, held, require_free
 from bundle.errors import BundleError
 
 FULL = Path("/proc/roost/cache")
@@ -74,8 +74,22 @@ def test_a_build_looks_where_go_and_docker_keep_things(cache: Cache, tmp_path: P
         (FULL / "GOMODCACHE", "GOMODCACHE"),
         (tmp_path / "docker", fill.DOCKER),
     ]
-    assert sum(need.size for need in needs) == 21 * 10**9
+    assert sum(need.size for need in needs) == 21 * 10**9 - held(cache.root)
     assert [need.folder for need in fill._needs(cache, False, False)] == [cache.root]
+
+
+def test_what_an_earlier_run_has_left_is_taken_off(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fill, "BYTES", {"ROOST_CACHE": 10 << 20})
+    monkeypatch.setattr(fill, "LEAST_BYTES", 2 << 20)
+    (cache.root / "sources").mkdir(parents=True)
+    [before] = fill._needs(cache, False, False)
+    (cache.root / "sources" / "half").write_bytes(bytes(4 << 20))
+    [after] = fill._needs(cache, False, False)
+    assert before.size - after.size == 4 << 20
+    (cache.root / "sources" / "rest").write_bytes(bytes(8 << 20))
+    assert [need.size for need in fill._needs(cache, False, False)] == [2 << 20]
 
 
 @pytest.mark.usefixtures("homes")

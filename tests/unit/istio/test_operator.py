@@ -54,9 +54,11 @@ def test_a_nodes_port_leads_to_its_own_gateway_while_there_is_one() -> None:
 def test_a_nodes_cni_is_asked_often_whether_it_is_ready() -> None:
     [overlay] = operator(values("stock"))["spec"]["components"]["cni"]["k8s"]["overlays"]
     assert (overlay["kind"], overlay["name"]) == ("DaemonSet", "istio-cni-node")
-    [patch] = overlay["patches"]
-    assert patch["path"].endswith(".containers.[name:install-cni].readinessProbe.periodSeconds")
-    assert patch["value"] == 1
+    probe = "spec.template.spec.containers.[name:install-cni].readinessProbe"
+    assert {patch["path"]: patch["value"] for patch in overlay["patches"]} == {
+        f"{probe}.periodSeconds": 1,
+        f"{probe}.failureThreshold": 30,
+    }
 
 
 def test_istiod_and_gateway_are_spread_each_by_itself() -> None:

@@ -69,12 +69,16 @@ LOST = "/var/lib/etcd: expected the data of the cluster.*found none of it, so no
         # The disk with etcd's data isn't mounted, and etcd has begun with nothing or hasn't.
         state(manifests=True, admin_conf=True, recorded=True),
         state(**RUNNING, recorded=True),
-        state(**RUNNING, nodes=(NODE,), recorded=True),
     ],
 )
 def test_a_cluster_that_was_finished_is_never_reset(seen: control_plane.State) -> None:
     with pytest.raises(KubeadmError, match=LOST):
         control_plane.decide(seen, NODE)
+
+
+def test_nor_one_that_has_lost_its_record() -> None:
+    with pytest.raises(KubeadmError, match="kubeadm-config: expected .* control belong to the"):
+        control_plane.decide(state(**RUNNING, nodes=(NODE,), recorded=True), NODE)
 
 
 def test_nor_where_only_etcd_answers(monkeypatch: pytest.MonkeyPatch) -> None:
