@@ -40,8 +40,9 @@ from tests.plans import Plan, read
 
 SECOND_UP_SECONDS = 60
 SECOND_SITE_SECONDS = 30
-# What site.yml costs grows with these, on each machine.
-FIRST_CALLS, SECOND_CALLS = 35, 15
+# What site.yml costs grows with these, on each machine. One more looks at where the plan goes that
+# is asked for here.
+FIRST_CALLS, SECOND_CALLS = 35 + 1, 15 + 1
 
 
 def test_make_up_ends_with_where_things_are_and_what_was_measured(cluster: Ran) -> None:
