@@ -61,9 +61,9 @@ def labels() -> dict[str, str]:
     return {_LABEL + name: value for name, value in values.items()}
 
 
-def allow_nodes() -> None:
-    """Raise what container nodes would run out of; says how, if this user may not."""
-    _write({name: str(least) for name, least in LEAST.items() if int(_read(name)) < least})
+def allow_nodes() -> str:
+    """Raise what container nodes would run out of; return the command where this user may not."""
+    return _write({name: str(least) for name, least in LEAST.items() if int(_read(name)) < least})
 
 
 def restore(removed: Iterable[docker_cli.Object]) -> list[str]:
@@ -76,7 +76,9 @@ def restore(removed: Iterable[docker_cli.Object]) -> list[str]:
     if not recorded or docker_cli.networks(CLUSTER_LABEL):
         return []
     changed = {name: value for name, value in recorded.items() if _read(name) != value}
-    return [f"{name} is {value} again" for name, value in _write(changed).items()]
+    if command := _write(changed):
+        print(f"nodes: this user may not set it: {command}", file=sys.stderr)
+    return [f"{name} is {value} again" for name, value in changed.items() if _read(name) == value]
 
 
 def _recorded(network: docker_cli.Object) -> dict[str, str]:
@@ -92,15 +94,12 @@ def _read(name: str) -> str:
     return _path(name).read_text(encoding="ascii").strip()
 
 
-def _write(wanted: Mapping[str, str]) -> dict[str, str]:
-    """Set what may be set; for the rest say the command."""
-    refused = {}
+def _write(wanted: Mapping[str, str]) -> str:
+    """Set what may be set; return the command for the rest."""
+    refused = []
     for name, value in wanted.items():
         try:
             _path(name).write_text(value, encoding="ascii")
         except OSError:
-            refused[name] = value
-    if refused:
-        pairs = " ".join(f"{name}={value}" for name, value in refused.items())
-        print(f"nodes: this user may not set it: sudo sysctl -w {pairs}", file=sys.stderr)
-    return {name: value for name, value in wanted.items() if name not in refused}
+            refused.append(f"{name}={value}")
+    return f"sudo sysctl -w {' '.join(refused)}" if refused else ""

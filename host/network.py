@@ -25,7 +25,11 @@ def up(settings: Settings, checkout: Path) -> bool:
         with kernel_settings.alone():
             _make(settings, checkout)
     # Only now, when it is recorded how the host was before.
-    kernel_settings.allow_nodes()
+    if command := kernel_settings.allow_nodes():
+        raise NetworkError(
+            "this machine gives its users fewer inotify instances or watches than container nodes "
+            f"need, and this user may not raise that; run `{command}`, and the same again"
+        )
     return not present
 
 

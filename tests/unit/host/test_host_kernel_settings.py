@@ -101,21 +101,37 @@ def test_the_limit_is_raised_also_for_a_cluster_that_exists(
     assert shown(kernel)["fs.inotify.max_user_instances"] == "1024"
 
 
-def test_who_may_not_is_told_the_command(
-    kernel: Path,
-    paths: Paths,
-    fake_docker: FakeDocker,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+RAISES = "sudo sysctl -w fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=65536"
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_arguments: object, **_more: object) -> int:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "write_text", refused)
+
+
+@pytest.mark.usefixtures("kernel", "read_only")
+def test_who_may_not_is_told_the_command_before_there_are_machines(
+    paths: Paths, fake_docker: FakeDocker
+) -> None:
+    with pytest.raises(network.NetworkError, match=f"may not raise that; run `{RAISES}`, and the"):
+        make(fake_docker, LAB, paths)
+
+
+def test_who_may_not_put_it_back_is_told_the_command(
+    kernel: Path,
+    paths: Paths,
+    fake_docker: FakeDocker,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     make(fake_docker, LAB, paths)
-    assert (
-        "sudo sysctl -w fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=65536\n"
-    ) in capsys.readouterr().err
+    sets(kernel, "kernel.panic", "10")
+    request.getfixturevalue("read_only")
+    assert remove(fake_docker, LAB) == ["removed network roost-lab"]
+    assert "may not set it: sudo sysctl -w kernel.panic=0 " in capsys.readouterr().err
 
 
 def test_a_network_without_a_record_changes_nothing(
