@@ -113,6 +113,11 @@ class Component:
         """Where a file lies in the folder of its source."""
         return self.release or str(self.spec["file"].partition("/")[2])
 
+    def inside(self, path: str) -> tuple[Source, str]:
+        """Which source a path of the list is in, and where in it."""
+        name, _, rest = path.partition("/")
+        return next(source for source in self.sources if source.name == name), rest
+
     @property
     def proxy(self) -> str:
         """For the mesh's proxy: stock or official."""

@@ -88,8 +88,7 @@ def build_context(cache: Cache, component: Component) -> Iterator[Path]:
         for path in files_below(component.tree):
             _place(path, context / path.relative_to(component.tree))
         for target, member in component.spec.get("context", {}).items():
-            source_name, _, rest = str(member).partition("/")
-            source = next(item for item in component.sources if item.name == source_name)
+            source, rest = component.inside(member)
             found = cache.source_folder(source.name, source.key) / rest
             if found.is_dir():
                 for path in found.iterdir():
@@ -112,8 +111,7 @@ def build_image(cache: Cache, component: Component, context: Path, log: Path) ->
     reference = f"{build_name(cache)}/{component.id}:{component.key[:16]}"
     arguments = ["--file", str(component.dockerfile), "--tag", reference]
     if "base" in component.spec:
-        source_name, _, layer = component.spec["base"].partition("/")
-        source = next(item for item in component.sources if item.name == source_name)
+        source, layer = component.inside(component.spec["base"])
         arguments += ["--build-arg", f"BASE={import_base(cache, source, layer, log)}"]
     for name, value in component.spec.get("args", {}).items():
         arguments += ["--build-arg", f"{name}={value}"]

@@ -68,6 +68,12 @@ def network(name: str) -> Object | None:
     return found[0] if found else None
 
 
+def edge(cluster: str) -> Object | None:
+    """The container that has a cluster's address on this machine."""
+    found = containers(f"{CLUSTER_LABEL}={cluster}", f"{ROLE_LABEL}=edge")
+    return found[0] if found else None
+
+
 def volumes(*labels: str) -> list[Object]:
     return _inspect("volume", docker("volume", "ls", "--quiet", *_filters(labels)).split())
 

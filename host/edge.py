@@ -103,7 +103,7 @@ def up(settings: Settings, nodes: Nodes, image: str, checkout: Path) -> bool:
         )
     config = render(settings, nodes)
     identity = hashlib.sha256(f"{image}\n{config}".encode()).hexdigest()
-    present = find(settings)
+    present = docker_cli.edge(settings.cluster)
     if present and docker_cli.labels_of(present).get(CONFIG_LABEL) == identity:
         if docker_cli.is_running(present):
             return False
@@ -150,19 +150,14 @@ def _run_arguments(
     ]
 
 
-def find(settings: Settings) -> docker_cli.Object | None:
-    found = docker_cli.containers(f"{CLUSTER_LABEL}={settings.cluster}", f"{ROLE_LABEL}=edge")
-    return found[0] if found else None
-
-
 def stop(settings: Settings) -> None:
-    present = find(settings)
+    present = docker_cli.edge(settings.cluster)
     if present and docker_cli.is_running(present):
         docker_cli.docker("stop", "--time=3", str(present["Id"]))
 
 
 def down(settings: Settings) -> None:
-    present = find(settings)
+    present = docker_cli.edge(settings.cluster)
     if present:
         docker_cli.docker("rm", "--force", "--volumes", str(present["Id"]))
 
@@ -180,7 +175,7 @@ def _await(settings: Settings) -> None:
     while True:
         silent = [f"127.0.0.1:{port}" for port in ports if not _listens(port)]
         # Looked at last: somebody else's ports answer as well, and an edge that finds them dies.
-        present = find(settings)
+        present = docker_cli.edge(settings.cluster)
         runs = present is not None and docker_cli.is_running(present)
         if runs and not silent:
             return

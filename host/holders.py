@@ -69,9 +69,9 @@ def conflicts_of_edge(settings: Settings) -> list[str]:
     """Who has taken the ports of a cluster that exists while its edge doesn't run."""
     if settings.provider != "docker":  # there, the machine itself holds its ports
         return []
-    labels = (f"{docker_cli.CLUSTER_LABEL}={settings.cluster}", f"{docker_cli.ROLE_LABEL}=edge")
     try:
-        if any(docker_cli.is_running(edge) for edge in docker_cli.containers(*labels)):
+        edge = docker_cli.edge(settings.cluster)
+        if edge and docker_cli.is_running(edge):
             return []
         networks = docker_cli.networks()
     except docker_cli.DockerAbsent:

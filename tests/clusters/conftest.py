@@ -19,7 +19,11 @@ import pytest
 from host.cluster_settings import Paths
 from tests import command
 from tests.command import REPOSITORY, Ran
-from tests.e2e.conftest import CONFIDENCE, SETTINGS, docker, kernel_settings
+from tests.e2e import conftest as e2e
+from tests.e2e.conftest import CONFIDENCE, SETTINGS, docker
+
+# How the machine was is seen there in the same way.
+host_before = e2e.host_before
 
 # Where a third one would be.
 FREE = {
@@ -110,12 +114,6 @@ def clone(target: Path) -> Path:
             shutil.copy2(REPOSITORY / name, target / name, follow_symlinks=False)
     (target / ".venv").symlink_to((REPOSITORY / ".venv").resolve())
     return target
-
-
-@pytest.fixture(scope="session")
-def host_before() -> dict[str, str]:
-    assert command.run("host/docker_engine", "start").code == 0
-    return kernel_settings()
 
 
 @pytest.fixture(scope="session")
