@@ -10,7 +10,8 @@ short_description: Makes a machine a worker of the cluster with kubeadm, and kee
 version_added: 0.1.0
 author: the Roost developers (!UNKNOWN)
 description:
-  - Looks at the machine and at what the API says of its node, and joins it if need be.
+  - Looks at the machine and at what the API says of its node, and joins it if need be. A machine
+    of another cluster, or with a control plane, is refused and left as it is.
   - Runs as an action, which makes a bootstrap token for this one join through the API and revokes
     it when the join has ended. The token travels on standard input only.
   - Of a machine that has joined, compares kubelet's file with what the cluster has for all
@@ -141,7 +142,8 @@ def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]
     """Have a node, unless it has to join and there is no token yet, and say what it is like."""
     changes = unproved.take_back(check_mode)
     state = look(node)
-    plan = decide(state)
+    endpoint = params["document"]["discovery"]["bootstrapToken"]["apiServerEndpoint"]
+    plan = decide(state, endpoint)
     needs_join = plan.action in ("join", "reset")
     changed = plan.action != "nothing"
     if changed:
@@ -154,7 +156,7 @@ def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]
     if needs_join and not params["token"] and not check_mode:
         # Before a token is made.
         own_address(node_ip(params["document"]))
-        api_answers(params["document"]["discovery"]["bootstrapToken"]["apiServerEndpoint"])
+        api_answers(endpoint)
     if changed and not check_mode and (params["token"] or not needs_join):
         act(plan, params["document"], node)
     return result if needs_join else {**result, "seen": observe(state)}

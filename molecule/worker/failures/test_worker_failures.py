@@ -125,6 +125,30 @@ def test_the_clock_of_the_controller_is_off(outside: Any, converge: Any) -> None
     assert untouched(outside)
 
 
+# -- Machines that are something else -------------------------------------------------------
+
+
+def test_a_machine_of_another_cluster_is_left_alone(
+    converge: Any, recovers: Any, machine: Callable[[str], Any], addresses: dict[str, str]
+) -> None:
+    worker, ours = machine("worker-1"), f"https://{addresses['control']}:6443"
+    others, path = ours.replace("6443", "7443"), "/etc/kubernetes/kubelet.conf"
+    text = worker.check_output(f"cat {path}")
+    assert ours in text
+    with faults.content(worker, path, text.replace(ours, others)):
+        said = only_one_failed(converge())
+    assert f"this machine belongs to the cluster at {others}, expected {ours} or none, so" in said
+    recovers()
+
+
+def test_a_control_plane_is_left_alone(outside: Any, converge: Any, recovers: Any) -> None:
+    outside.run_expect([0], "mkdir -p /var/lib/etcd/member")
+    said = only_one_failed(converge())
+    assert "/var/lib/etcd/member: this machine is a control plane, expected one that is to" in said
+    outside.run_expect([0], "rmdir /var/lib/etcd/member")
+    recovers()
+
+
 # -- Options --------------------------------------------------------------------------------
 
 

@@ -13,7 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import causes, etcd, reset
+from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
+    causes,
+    etcd,
+    membership,
+    reset,
+)
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     ADMIN_CONF,
     KUBELET_CONF,
@@ -58,6 +63,8 @@ class State:
     reset_begun: bool = False
     # Whether kubeadm init got as far as recording the cluster in it.
     recorded: bool = False
+    # The API that kubelet asks, by its credentials.
+    server: str = ""
     # By kind and name: all nodes, and what kubeadm init leaves.
     objects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -83,6 +90,13 @@ class Plan:
 def decide(state: State, node: str) -> Plan:
     """What a seen state asks for."""
     if state.untouched:
+        if state.server:
+            raise KubeadmError(
+                f"{KUBELET_CONF}: this machine is a worker of the cluster at {state.server}, "
+                "expected one that belongs to none, so nothing was changed. Correct the machine's "
+                "address in the inventory; run `kubeadm reset` on the machine first if it is to "
+                "be a control plane"
+            )
         return Plan("init", "no control plane on this machine")
     if state.reset_begun:
         return Plan("reset", "an earlier run ended while it reset this machine")
@@ -133,6 +147,7 @@ def look() -> State:
         admin_conf=admin,
         reset_begun=reset.begun(),
         recorded=_recorded(Path(KUBELET_CONF)),
+        server=membership.server(),
     )
     if not admin or kubectl(ADMIN_CONF, "get", "--raw", "/readyz").code:
         return state

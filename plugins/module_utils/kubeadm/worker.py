@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
     causes,
     kubelet,
+    membership,
     observed,
     trial,
 )
@@ -50,7 +50,8 @@ class State:
     """What was seen: kubelet's credentials, what the API says of the node, kubelet itself.
 
     `answer` is registered, unknown (no such node, or credentials refused), or unreachable; `said`
-    is how that was told, and `server` the API server's address by the credentials.
+    is how that was told, `server` the API server's address by the credentials, and `control_plane`
+    the path that shows that the machine is one.
     """
 
     credentials: bool
@@ -59,6 +60,7 @@ class State:
     leftovers: bool = False
     said: str = ""
     server: str = ""
+    control_plane: str = ""
     node: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -70,8 +72,9 @@ class Plan:
     why: str = ""
 
 
-def decide(state: State) -> Plan:
-    """What a seen state asks for."""
+def decide(state: State, endpoint: str) -> Plan:
+    """What a seen state asks for, of a machine that is to be a worker of the cluster there."""
+    _refuse_others(state, endpoint)
     if not state.credentials and state.leftovers:
         return Plan("reset", "an earlier join ended half-way")
     if not state.credentials:
@@ -90,6 +93,25 @@ def decide(state: State) -> Plan:
     return Plan("nothing")
 
 
+def _refuse_others(state: State, endpoint: str) -> None:
+    """A machine of another cluster is never touched: a reset would take its data."""
+    wanted = f"https://{endpoint}"
+    if state.credentials and state.server != wanted:
+        raise KubeadmError(
+            f"{KUBELET_CONF}: this machine belongs to the cluster at {state.server}, expected "
+            f"{wanted} or none, so nothing was changed. Correct the machine's address in the "
+            "inventory, or the endpoint where both are one cluster's; run `kubeadm reset` on the "
+            "machine first if it is to join this one"
+        )
+    if state.control_plane and state.answer != "registered":
+        raise KubeadmError(
+            f"{state.control_plane}: this machine is a control plane, expected one that is to be a "
+            "worker, so nothing was changed. Correct the machine's address in the inventory; if "
+            "what it holds may go, run `kubeadm reset` on it first, and remove what is left in "
+            "/var/lib/etcd"
+        )
+
+
 def answer_of(code: int, error: str) -> str:
     """What the API says of the node, from how kubectl ended."""
     if code == 0:
@@ -101,19 +123,21 @@ def answer_of(code: int, error: str) -> str:
 
 def look(node: str) -> State:
     """What this machine is like now."""
-    if not Path(KUBELET_CONF).exists():
-        return State(False, "unknown", False, any(Path(path).exists() for path in HALF_JOINED))
+    server, control_plane = membership.server(), membership.control_plane()
+    if not server:
+        leftovers = any(Path(path).exists() for path in HALF_JOINED)
+        return State(False, "unknown", False, leftovers, control_plane=control_plane)
     asked = kubectl(KUBELET_CONF, "get", "node", node, "-o", "json")
     running = run(["systemctl", "is-active", "--quiet", "kubelet.service"]).code == 0
     said = (asked.err.strip().splitlines() or [""])[-1]
     found = {} if asked.code else json.loads(asked.out)
-    address = re.search(r"^\s*server:\s*(\S+)", Path(KUBELET_CONF).read_text(), re.MULTILINE)
     return State(
         credentials=True,
         answer=answer_of(asked.code, asked.err),
         running=running,
         said=said,
-        server=address[1] if address else "no address",
+        server=server,
+        control_plane=control_plane,
         node=found,
     )
 

@@ -1,6 +1,6 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is to be done about a seen state, for every state that a killed run can leave."""
+"""What is to be done about a control plane, in every state that a killed run can leave."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
     control_plane,
     etcd,
-    worker,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     Done,
@@ -26,7 +25,7 @@ ALL = control_plane.LEFT_BY_INIT
 
 
 def state(
-    nodes: tuple[str, ...] = (), left: tuple[str, ...] = (), **given: bool
+    nodes: tuple[str, ...] = (), left: tuple[str, ...] = (), **given: Any
 ) -> control_plane.State:
     objects: dict[str, Any] = {name: {} for name in (*(f"Node/{node}" for node in nodes), *left)}
     return control_plane.State(**given, objects=objects)
@@ -58,6 +57,11 @@ def test_control_plane(seen: control_plane.State, action: str) -> None:
     plan = control_plane.decide(seen, NODE)
     assert plan.action == action
     assert bool(plan.why) == (action != "nothing")
+
+
+def test_a_worker_of_another_cluster_is_left_alone() -> None:
+    with pytest.raises(KubeadmError, match="a worker of the cluster at https://b:6443, expected"):
+        control_plane.decide(state(server="https://b:6443"), NODE)
 
 
 LOST = "/var/lib/etcd: expected the data of the cluster.*found none of it, so nothing was reset"
@@ -174,43 +178,6 @@ def test_nodes_in_etcd_keep_it_from_being_reset(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(etcd, "held", lambda: etcd.Held(False, (NODE, "worker-1")))
     with pytest.raises(KubeadmError, match="worker-1 belong to the cluster"):
         control_plane._recovered(NODE)
-
-
-@pytest.mark.parametrize(
-    ("seen", "action"),
-    [
-        (worker.State(False, "unknown", False), "join"),
-        (worker.State(False, "unknown", True, leftovers=True), "reset"),
-        (worker.State(True, "unknown", False), "reset"),
-        (worker.State(True, "unknown", True), "reset"),
-        (worker.State(True, "registered", False), "start"),
-        (worker.State(True, "registered", True), "nothing"),
-    ],
-)
-def test_worker(seen: worker.State, action: str) -> None:
-    assert worker.decide(seen).action == action
-
-
-def test_a_worker_whose_api_is_silent_is_left_alone() -> None:
-    with pytest.raises(KubeadmError, match="at https://api:6443 .* nothing was changed"):
-        worker.decide(worker.State(True, "unreachable", True, server="https://api:6443"))
-
-
-@pytest.mark.parametrize(
-    ("code", "error", "answer"),
-    [
-        (0, "", "registered"),
-        (1, 'Error from server (NotFound): nodes "worker-1" not found', "unknown"),
-        (1, "error: You must be logged in to the server (Unauthorized)", "unknown"),
-        (1, 'Error from server (Forbidden): nodes "worker-1" is forbidden', "unknown"),
-        (1, "Unable to connect to the server: dial tcp: connect: no route to host", "unreachable"),
-        (1, "error: context deadline exceeded", "unreachable"),
-        (1, "x509: certificate signed by unknown authority", "unknown"),
-        (1, "x509: certificate has expired or is not yet valid", "unreachable"),
-    ],
-)
-def test_answer_of(code: int, error: str, answer: str) -> None:
-    assert worker.answer_of(code, error) == answer
 
 
 def test_wrong_images_are_named() -> None:
