@@ -17,6 +17,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
     causes,
     etcd,
     membership,
+    pod_network,
     reset,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
@@ -228,6 +229,7 @@ def _init(documents: list[dict[str, Any]], images: dict[str, str]) -> None:
     with _with_token(documents) as text:
         kubeadm("config", "validate", "--config=/dev/stdin", stdin=text)
         pull(text, images)
+        pod_network.forget()
         kubeadm("init", "--config=/dev/stdin", "--skip-token-print", stdin=text)
 
 

@@ -16,6 +16,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
     kubelet,
     membership,
     observed,
+    pod_network,
     trial,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
@@ -163,6 +164,8 @@ def act(plan: Plan, document: dict[str, Any], node: str) -> None:
     if plan.action == "reset":
         kubeadm("reset", "--force", "--cri-socket", CRI_SOCKET)
         trial.forget_all()
+    # Not only after a reset of ours: it may have been a person's, or a run that was killed then.
+    pod_network.forget()
     kubeadm("join", "--config=/dev/stdin", stdin=as_text([document]))
     until = time.monotonic() + JOINED_SECONDS
     while look(node).answer != "registered":
