@@ -151,7 +151,8 @@ def test_a_control_plane_is_left_alone(outside: Any, converge: Any, recovers: An
 
 def test_what_a_former_pod_network_has_left_goes(outside: Any, recovers: Any) -> None:
     configuration = "/etc/cni/net.d/10-flannel.conflist"
-    outside.run_expect([0], f"ip link add cni0 type bridge && touch {configuration}")
+    outside.run_expect([0], f"mkdir -p /etc/cni/net.d && touch {configuration}")
+    outside.run_expect([0], "ip link add cni0 type bridge")
     recovers()
     assert not outside.file("/sys/class/net/cni0").exists
     assert not outside.file(configuration).exists

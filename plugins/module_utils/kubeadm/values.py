@@ -13,6 +13,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.checks_network 
 
 # Of those who find out about a wrong one only minutes later, or never.
 NETWORKS = ("pod_cidr", "service_cidr")
+# Of ClusterConfiguration: places that a stopped or half-done control plane is known by.
+PLACES = {"certificatesDir": "/etc/kubernetes/pki", "etcd.local.dataDir": "/var/lib/etcd"}
 
 
 def problems(values: Mapping[str, Any], role: str) -> list[str]:
@@ -21,6 +23,7 @@ def problems(values: Mapping[str, Any], role: str) -> list[str]:
         *_address(values["node_ip"], role),
         *_endpoint(values["endpoint"], role),
         *_networks(values, role),
+        *_places(values.get("cluster_configuration") or {}, role),
     ]
 
 
@@ -62,3 +65,16 @@ def _networks(values: Mapping[str, Any], role: str) -> Iterator[str]:
             f"{networks['service_cidr']}, expected ranges apart from each other; change one of the "
             "two"
         )
+
+
+def _places(configuration: Mapping[str, Any], role: str) -> Iterator[str]:
+    for path, expected in PLACES.items():
+        found: Any = configuration
+        for key in path.split("."):
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if found not in (None, expected):
+            yield (
+                f"{role}_cluster_configuration: {path}: found {found!r}, expected {expected}, by "
+                "which a control plane that doesn't run is known; leave it out, and mount a disk "
+                "there if it is to be on another one"
+            )

@@ -64,6 +64,34 @@ def test_a_wrong_value_is_named(name: str, value: str, said: str) -> None:
     assert re.search(said, problem)
 
 
+@pytest.mark.parametrize(
+    ("configuration", "said"),
+    [
+        ({"certificatesDir": "/srv/pki"}, "certificatesDir: found '/srv/pki', expected /etc/kube"),
+        (
+            {"etcd": {"local": {"dataDir": "/data"}}},
+            "etcd.local.dataDir: found '/data', expected /var/lib/etcd, .* mount a disk there",
+        ),
+    ],
+)
+def test_places_that_are_looked_at_stay(configuration: dict[str, Any], said: str) -> None:
+    [problem] = problems({**RIGHT, "cluster_configuration": configuration}, "control_plane")
+    assert re.match(f"control_plane_cluster_configuration: {said}", problem)
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {},
+        {"certificatesDir": "/etc/kubernetes/pki"},
+        {"etcd": {"local": {"dataDir": "/var/lib/etcd"}}},
+        {"etcd": None},
+    ],
+)
+def test_their_own_names_are_fine(configuration: dict[str, Any]) -> None:
+    assert problems({**RIGHT, "cluster_configuration": configuration}, "control_plane") == []
+
+
 def test_all_are_told_at_once() -> None:
     wrong = {**RIGHT, "node_ip": "none", "endpoint": "none", "pod_cidr": "none"}
     with pytest.raises(AnsibleFilterError) as refused:
