@@ -18,18 +18,18 @@ up: ## set up this machine, start the cluster, install everything; ARGS='-e …'
 	@trap '[ $$? = 0 ] || host/docker_engine stop' EXIT
 	host/setup.sh
 	python3 host/settings.py record
-	$(PYTHON) -m host.up $(ARGS)
+	host/docker_engine hold $(PYTHON) -m host.up $(ARGS)
 
 setup: ## system packages, Docker Engine, .venv, the bundle and the node image
 	@host/setup.sh
 	python3 host/settings.py record
-	$(PYTHON) -m bundle fill
-	$(PYTHON) -m bundle docker-load node
-	$(PYTHON) -m bundle docker-load istio-proxy
+	host/docker_engine hold $(PYTHON) -m bundle fill
+	host/docker_engine hold $(PYTHON) -m bundle docker-load node
+	host/docker_engine hold $(PYTHON) -m bundle docker-load istio-proxy
 
 bundle: ## fill the bundle: fetch what is missing, or build it; BUNDLE_SOURCE=fetch|build
 	@host/setup.sh
-	$(PYTHON) -m bundle fill
+	host/docker_engine hold $(PYTHON) -m bundle fill
 
 bump: ## raise the bundle's versions to newer releases, and show the diff; ARGS=--check only looks
 	@$(PYTHON) -m bundle bump $(ARGS)

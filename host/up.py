@@ -4,23 +4,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from host.cluster_settings import REPOSITORY, Paths, Settings, cluster_name, recorded
 
 PLAYBOOK = "cluster, mesh and release"
-# Of host/docker_engine, if that has started Docker Engine.
-ENGINE_NOTE = Path("/run/roost/docker-engine")
 
 
 @dataclass
@@ -61,19 +56,6 @@ def report(paths: Paths, settings: Settings, clock: Clock, timings: dict[str, An
         print(f"            {https}")
 
 
-@contextmanager
-def engine_in_use() -> Iterator[None]:
-    """Keep Docker Engine from being stopped by a `make down` while there is no container yet."""
-    try:
-        note = ENGINE_NOTE.open()
-    except OSError:  # somebody else has started it, so nobody stops it
-        yield
-        return
-    with note:
-        fcntl.flock(note, fcntl.LOCK_SH)
-        yield
-
-
 def main() -> int:
     paths = Paths(REPOSITORY, cluster_name(os.environ))
     settings = recorded(paths)
@@ -89,9 +71,8 @@ def main() -> int:
             "ROOST_TIMINGS": str(timings),
         }
     )
-    with engine_in_use():
-        clock.phase("bundle", [sys.executable, "-m", "bundle", "fill"])
-        clock.phase("machines", ["vagrant", "up", "--no-provision"])
+    clock.phase("bundle", [sys.executable, "-m", "bundle", "fill"])
+    clock.phase("machines", ["vagrant", "up", "--no-provision"])
     clock.phase(PLAYBOOK, ["ansible-playbook", "playbooks/site.yml", *sys.argv[1:]])
     report(paths, settings, clock, json.loads(timings.read_text()))
     return 0

@@ -113,25 +113,26 @@ def test_one_that_a_person_has_started_stays(script: str) -> None:
     assert "stopping" not in said
 
 
-def test_it_stays_while_another_make_up_is_at_work() -> None:
+def test_it_stays_while_another_checkout_is_at_work() -> None:
     said = on_a_machine_of_its_own("""
         host/docker_engine start
         mkfifo /run/began /run/go-on
-        python3 -c '
-from host.up import engine_in_use
-with engine_in_use():
-    open("/run/began", "w").close()
-    open("/run/go-on").close()
+        host/docker_engine hold python3 -c '
+import subprocess
+open("/run/began", "w").close()
+open("/run/go-on").close()
+subprocess.Popen(["sleep", "60"])
+raise SystemExit(3)
 ' &
         cat /run/began
         host/docker_engine stop
         must runs
         : >/run/go-on
-        wait $!
+        wait $! || must test $? = 3
         host/docker_engine stop
         mustnt runs
     """).output
-    assert said.count("it goes on, for another `make up` is at work") == 1
+    assert said.count("it goes on, for another checkout is at work with it") == 1
 
 
 def test_a_bundle_that_goes_leaves_the_images_of_a_halted_cluster() -> None:
