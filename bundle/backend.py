@@ -50,7 +50,7 @@ def decide(environment: Mapping[str, str], filled_by: Callable[[], str | None]) 
         return Decision(wanted, f"{VARIABLE} is set")
     backend = filled_by()
     if backend:
-        return Decision(backend, "the bundle is already filled by it")
+        return Decision(backend, "the bundle's content came from it")
     site = urllib.parse.urlsplit(OFFICIAL).netloc
     trouble = ask(OFFICIAL)
     return Decision(BUILD, f"{site} {trouble}") if trouble else Decision(FETCH, f"{site} answers")

@@ -65,7 +65,7 @@ def test_the_other_machine_needs_neither_go_nor_a_site(played: Played, tmp_path:
     nothing = tmp_path / "nothing"
     nothing.mkdir()
     said = there.run("fill", PATH=str(nothing), BUNDLE_SOURCE="")
-    assert "fetch (the bundle is already filled by it)" in said
+    assert "fetch (the bundle's content came from it)" in said
     assert "nothing is missing" in said
     assert there.wrong() == []
     assert played.site.requests == []
@@ -79,7 +79,7 @@ def test_a_changed_sample_is_built_and_nothing_else_made_again(played: Played) -
     played.listed.write_text(yaml.safe_dump(listed))
     played.site.requests.clear()
     said = played.run("fill", BUNDLE_SOURCE="")
-    assert "fetch (the bundle is already filled by it)" in said
+    assert "fetch (the bundle's content came from it)" in said
     assert "bundle: 1 filled in" in said
     assert played.site.requests == []
     assert played.wrong() == []

@@ -85,7 +85,7 @@ def test_it_becomes_a_cluster_without_any_site(second: Cluster) -> None:
     """Nobody is there any more who could be asked."""
     made = second.up(WORKERS="2")
     assert made.code == 0
-    assert "bundle: fetch (the bundle is already filled by it)" in made.output
+    assert "bundle: fetch (the bundle's content came from it)" in made.output
     assert second.serves()
     pods = json.loads(second.kubectl("get", "pods", "--all-namespaces", "--output=json"))["items"]
     images = {

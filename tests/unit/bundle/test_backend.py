@@ -37,7 +37,7 @@ def test_the_environment_comes_first(official: Site) -> None:
 
 def test_then_who_has_filled_it(official: Site) -> None:
     decision = backend.decide({}, lambda: "build")
-    assert str(decision) == "build (the bundle is already filled by it)"
+    assert str(decision) == "build (the bundle's content came from it)"
     assert official.requests == []
 
 

@@ -73,7 +73,7 @@ def test_a_filled_bundle_asks_nobody(
     played.requests.clear()
     capsys.readouterr()
     assert fill.fill(cache, []) == []
-    assert capsys.readouterr().out == "bundle: fetch (the bundle is already filled by it)\n"
+    assert capsys.readouterr().out == "bundle: fetch (the bundle's content came from it)\n"
     assert contents.status(cache)[1] == 0
     assert played.requests == []
 
@@ -93,7 +93,7 @@ def test_it_stays_with_the_official_releases_when_a_sample_was_changed(
     played.requests.clear()
     capsys.readouterr()
     assert fill.fill(cache, ["tool", "image"]) == []
-    assert capsys.readouterr().out == "bundle: fetch (the bundle is already filled by it)\n"
+    assert capsys.readouterr().out == "bundle: fetch (the bundle's content came from it)\n"
     assert played.requests == []
 
 
