@@ -16,7 +16,7 @@ from bundle.errors import BundleError
 from bundle.fill import fill
 
 ORIGINS = {
-    "docker": "docker-daemon:{ref}",
+    "docker": f"{images.DOCKER}:{{ref}}",
     "archive": "docker-archive:{file}",
     "registry": "docker://{ref}",
 }
@@ -64,7 +64,10 @@ def _import(arguments: argparse.Namespace) -> int:
     told = archive.take(cache, arguments.file)
     print(f"bundle: {len(told.components)} components are in {cache.root}")
     missing = contents.status(cache)[1]
-    if missing:
+    if not missing:
+        components = contents.present(Lock(cache.lock_file)).components
+        contents.unpack_tools(cache, list(components.values()))
+    else:
         print(
             f"bundle: {missing} components of this checkout are not among them, for it has other "
             "versions; `make bundle` fetches or builds these"

@@ -26,6 +26,12 @@ from bundle.run import Watched, need, output, run
 
 # Two images that are built at the same time may have one base.
 _IMPORTING = threading.Lock()
+# Seconds without a byte after which a registry is given up: where one limits how often one may
+# pull, skopeo waits for up to a minute by itself.
+PATIENCE = 3 * STALL_SECONDS
+# How skopeo calls Docker Engine. Our own code asks it by its own client, for skopeo speaks a version
+# of its API that engines from 25 on don't take any more.
+DOCKER = "docker-daemon"
 
 
 def docker(*arguments: str) -> str:
@@ -117,7 +123,7 @@ def build_image(cache: Cache, component: Component, context: Path, log: Path) ->
         arguments += ["--build-arg", f"{name}={value}"]
     _docker_build([*arguments, str(context)], log)
     try:
-        return take_image(cache, f"docker-daemon:{reference}", component.name, log)
+        return take_image(cache, f"{DOCKER}:{reference}", component.name, log)
     finally:
         run([need("docker"), "image", "rm", reference], log=log)
 
@@ -132,8 +138,18 @@ def take_image(cache: Cache, origin: str, name: str, log: Path) -> tuple[str, in
     with tempfile.TemporaryDirectory(dir=cache.work) as folder:
         command = [need("skopeo"), "--insecure-policy", "copy", "--quiet"]
         command += ["--dest-compress-format", "zstd", "--dest-compress-level", LEVEL]
-        run([*command, origin, f"oci:{folder}/image:latest"], log=log)
+        run([*command, _readable(origin, folder, log), f"oci:{folder}/image:latest"], log=log)
         return cache.store.add_oci_layout(Path(folder) / "image", repository, tag)
+
+
+def _readable(origin: str, folder: str, log: Path) -> str:
+    """Where skopeo reads it from: of what Docker has, an archive."""
+    transport, _, reference = origin.partition(":")
+    if transport != DOCKER:
+        return origin
+    archive = f"{folder}/saved.tar"
+    run([need("docker"), "image", "save", "--output", archive, reference], log=log)
+    return f"docker-archive:{archive}"
 
 
 def pull_image(
@@ -156,7 +172,7 @@ def pull_image(
         command = [need("skopeo"), "--insecure-policy", "--override-os", "linux"]
         command += ["--override-arch", architecture(), "copy", "--quiet", "--retry-times", "2"]
         image = Path(folder) / "image"
-        watched = Watched(Path(folder), STALL_SECONDS, report)
+        watched = Watched(Path(folder), PATIENCE, report)
         with _as_published(source):
             run([*command, f"docker://{source}", f"dir:{image}"], log=log, watched=watched)
         return cache.store.add_folder(image, repository, tag)
@@ -171,7 +187,8 @@ def _as_published(reference: str) -> Iterator[None]:
         raise BundleError(
             f"{reference}: expected the image as it is published, and didn't get it: "
             f"{_said_by_skopeo(str(error))}. Look whether it exists and its registry can be "
-            "reached, and run the same again"
+            "reached, or limits how often one may pull, which `skopeo login` may raise; then run "
+            "the same again"
         ) from None
 
 
@@ -186,7 +203,7 @@ def size_of(origin: str) -> int:
     transport, _, rest = origin.partition(":")
     if transport == "docker-archive":
         return Path(rest).stat().st_size
-    if transport == "docker-daemon":
+    if transport == DOCKER:
         return int(docker("image", "inspect", "--format", "{{.Size}}", rest))
     reference = rest.removeprefix("//")
     with _as_published(reference):
@@ -201,7 +218,7 @@ def size_of(origin: str) -> int:
 
 
 def _published_manifest(reference: str) -> dict[str, Any]:
-    command = [need("skopeo"), "--insecure-policy", f"--command-timeout={STALL_SECONDS:g}s"]
+    command = [need("skopeo"), "--insecure-policy", f"--command-timeout={PATIENCE:g}s"]
     answer = output([*command, "inspect", "--raw", f"docker://{reference}"])
     manifest: dict[str, Any] = json.loads(answer)
     return manifest
@@ -227,7 +244,9 @@ def load_into_docker(cache: Cache, lock: Lock, name: str) -> str:
         log = cache.logs / f"docker-load-{name}.log"
         cache.store.write_oci_layout(entry["digest"], work / "image")
         command = [need("skopeo"), "--insecure-policy", "copy", "--quiet"]
-        run([*command, f"oci:{work}/image", f"docker-daemon:{reference}"], log=log)
+        archive = f"{work}/image.tar"
+        run([*command, f"oci:{work}/image", f"docker-archive:{archive}:{reference}"], log=log)
+        run([need("docker"), "image", "load", "--quiet", "--input", archive], log=log)
         shutil.rmtree(work)
         identity = docker("image", "inspect", "--format", "{{.Id}}", reference)
         cache.write(record, json.dumps({"digest": entry["digest"], "id": identity}))

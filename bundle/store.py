@@ -24,6 +24,7 @@ from typing import IO, Any, cast
 
 import zstandard
 
+from bundle.components import architecture
 from bundle.errors import BundleError
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -166,6 +167,14 @@ class Store:
                     self.add_stream(stream, part["digest"])
         except WrongContent as error:
             raise BundleError(f"{repository}:{tag}: {error}") from None
+        # An index gives the right one of several; an image that is alone may be of any.
+        config = json.loads(self.read(image["config"]["digest"]))
+        expected = f"linux/{architecture()}"
+        if (found_for := f"{config.get('os')}/{config.get('architecture')}") != expected:
+            raise BundleError(
+                f"{repository}:{tag}: expected an image for {expected}, found one for {found_for}; "
+                "build it for this architecture"
+            )
         self.add_stream(io.BytesIO(manifest))
         self.link(repository, tag, found)
         return found, sum(size for _, size in self.references(found))

@@ -61,6 +61,8 @@ def test_the_other_machine_needs_neither_go_nor_a_site(played: Played, tmp_path:
     played.run("export", str(tmp_path / "bundle.tar"))
     there = played.at(tmp_path / "there")
     there.run("import", str(tmp_path / "bundle.tar"))
+    # Playbooks run them, and look for nothing else than the files.
+    assert {path.name for path in there.cache.root.glob("bin/*/*")} == {"left", "right"}
     played.site.requests.clear()
     nothing = tmp_path / "nothing"
     nothing.mkdir()

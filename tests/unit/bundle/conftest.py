@@ -78,7 +78,7 @@ def played(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     path = tmp_path / "components.yml"
     path.write_text(yaml.safe_dump(listed))
     monkeypatch.setattr(components_module, "LIST", path)
-    monkeypatch.setattr(images, "STALL_SECONDS", 1)
+    monkeypatch.setattr(images, "PATIENCE", 1)
     monkeypatch.setenv("BUNDLE_SOURCE", "fetch")
     for name, value in insecure(site, tmp_path / "home").items():
         monkeypatch.setenv(name, value)

@@ -132,7 +132,7 @@ def test_an_image_in_trouble_is_named_and_nothing_is_recorded(
 ) -> None:
     played.fail(layer_path(played), kind)
     if kind == SILENT:
-        monkeypatch.setattr(images, "STALL_SECONDS", 0.3)
+        monkeypatch.setattr(images, "PATIENCE", 0.3)
     with pytest.raises(BundleError, match=r"/image:3.0: expected the image as it is") as error:
         fill.fill(cache, ["image"])
     if kind == SILENT:
@@ -141,7 +141,7 @@ def test_an_image_in_trouble_is_named_and_nothing_is_recorded(
     assert nothing_half(cache)
     played.faults.clear()
     # Nobody is silent any more, and a machine that has much to do may take a second.
-    monkeypatch.setattr(images, "STALL_SECONDS", 60)
+    monkeypatch.setattr(images, "PATIENCE", 60)
     assert fill.fill(cache, ["image"]) == ["image"]
 
 
@@ -198,7 +198,7 @@ def test_an_own_image_that_its_registry_does_not_give_is_named(
     played: Site, cache: Cache, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind == SILENT:
-        monkeypatch.setattr(images, "STALL_SECONDS", 0.3)
+        monkeypatch.setattr(images, "PATIENCE", 0.3)
     played.put_image("team/app", "v1", {"app": b"mine"})
     played.fail("/v2/team/app/manifests/v1", kind)
     reference = f"{played.address}/team/app:v1"

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from bundle.components import architecture as architecture_here
 from bundle.errors import BundleError
 from bundle.names import repository_of
 from bundle.store import Store
+
+HERE = architecture_here()
 
 
 def test_a_file_is_stored_as_one_gzip_layer_under_its_digest(tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_a_stream_that_breaks_leaves_nothing_under_a_final_name(tmp_path: Path) 
 LAYER = b"layer" * 100
 
 
-def oci_layout(folder: Path) -> str:
+def oci_layout(folder: Path, architecture: str = HERE) -> str:
     """A small image in the form that skopeo writes, with a zstd layer; returns its digest."""
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True)
@@ -93,9 +96,10 @@ def oci_layout(folder: Path) -> str:
 
     diff_id = f"sha256:{hashlib.sha256(LAYER).hexdigest()}"
     kind = "application/vnd.oci.image.layer.v1.tar+zstd"
+    config = {"os": "linux", "architecture": architecture, "rootfs": {"diff_ids": [diff_id]}}
     manifest = {
         "schemaVersion": 2,
-        "config": put(json.dumps({"rootfs": {"diff_ids": [diff_id]}}).encode()),
+        "config": put(json.dumps(config).encode()),
         "layers": [{**put(zstandard.compress(LAYER)), "mediaType": kind}],
     }
     digest = str(put(json.dumps(manifest).encode())["digest"])
@@ -134,6 +138,15 @@ def test_a_blob_with_other_content_than_its_name_is_refused(tmp_path: Path) -> N
     blob.write_bytes(b"tampered with")
     with pytest.raises(BundleError, match=f"blob sha256:{blob.name} has other content"):
         Store(tmp_path / "store").add_oci_layout(tmp_path / "in", "team/app", "v1")
+
+
+def test_an_image_for_other_machines_is_refused(tmp_path: Path) -> None:
+    digest = oci_layout(tmp_path / "in", "riscv64")
+    store = Store(tmp_path / "store")
+    with pytest.raises(BundleError, match=f"for linux/{HERE}, found one for linux/riscv64; build"):
+        store.add_oci_layout(tmp_path / "in", "team/app", "v1")
+    assert store.tagged("team/app", "v1") == ""
+    assert not store.has(digest)
 
 
 @pytest.mark.parametrize(
