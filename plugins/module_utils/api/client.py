@@ -109,7 +109,8 @@ class KubernetesClient:
 
         self._kubeconfig = kubeconfig
         try:
-            settings = client.Configuration()
+            # What a proxy is set for is elsewhere; the machines are reached as SSH reaches them.
+            settings = client.Configuration(no_proxy="*")
             config.load_kube_config(
                 config_file=kubeconfig, client_configuration=settings, temp_file_path=folder
             )

@@ -144,6 +144,15 @@ def test_an_object_is_fetched(client: KubernetesClient) -> None:
     assert client.get(NAMESPACE) is None
 
 
+def test_no_proxy_is_asked(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that the machine has is for official sites."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    client = KubernetesClient(kubeconfig(tmp_path, server.server_port))
+    assert client.get(SERVICE) == SERVICE
+    assert client.execute("digits", "app-1", "istio-proxy", ["true"]).code == 0
+
+
 def test_a_list_names_its_items_kind(client: KubernetesClient, server: Any) -> None:
     (item,) = client.list("Deployment", "digits", "a=b,c=d")
     assert item == {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "app-v1"}}
