@@ -188,8 +188,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.engine import (
 from ansible_collections.roost.cluster.plugins.module_utils.node.full_disk import (
     failure,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.quiet import (
-    QuietModule,
+from ansible_collections.roost.cluster.plugins.module_utils.node.module import (
+    NodeModule,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.node.spec import (
     ARGUMENTS,
@@ -197,7 +197,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.spec import (
 
 
 def main() -> None:
-    module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = NodeModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     for item in module.params["files"] or []:
         if item["secret"] and item["content"]:
             module.no_log_values.add(item["content"])

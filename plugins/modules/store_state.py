@@ -104,8 +104,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.core import (
 from ansible_collections.roost.cluster.plugins.module_utils.node.full_disk import (
     failure,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.node.quiet import (
-    QuietModule,
+from ansible_collections.roost.cluster.plugins.module_utils.node.module import (
+    NodeModule,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.node.store_disk import (
     commit,
@@ -171,7 +171,7 @@ def run_commit(params: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     text, whole = {"type": "str", "required": True}, {"type": "int", "required": True}
     blob, link = {"digest": text, "size": whole}, {"path": text, "content": text}
-    module = QuietModule(
+    module = NodeModule(
         argument_spec={
             "phase": {"type": "str", "choices": ["look", "commit"], "required": True},
             "root": {"type": "path", "default": "/var/lib/roost/registry"},
