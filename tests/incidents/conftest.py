@@ -16,6 +16,8 @@ HEAD = """
 | what happens | requests | failed | slow | longest gap | normal after |
 |---|---|---|---|---|---|"""
 
+ROWS = pytest.StashKey[dict[str, Course]]()
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Ran]:
@@ -27,15 +29,19 @@ def cluster() -> Iterator[Ran]:
 
 
 @pytest.fixture(scope="session")
-def table(pytestconfig: pytest.Config) -> Iterator[dict[str, Course]]:
-    """Of each incident what was measured; printed at the end, as docs/deployment.md has it."""
-    rows: dict[str, Course] = {}
-    yield rows
-    lines = [
+def table(pytestconfig: pytest.Config) -> dict[str, Course]:
+    """Of each incident what was measured, by its title."""
+    return pytestconfig.stash.setdefault(ROWS, {})
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what was measured, as docs/deployment.md has it."""
+    rows = [
         f"| {title} | {row.requests} | {row.failed} | {row.slow} | {row.gap:.1f} s "
         f"| {row.normal_after:.0f} s |"
-        for title, row in rows.items()
+        for title, row in config.stash.get(ROWS, {}).items()
     ]
-    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    assert reporter is not None
-    reporter.write_line("\n".join([HEAD, *lines]))
+    if rows:
+        terminalreporter.write_line("\n".join([HEAD, *rows]))
