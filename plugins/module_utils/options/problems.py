@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.roost.cluster.plugins.module_utils.options.registries import (
@@ -30,6 +30,7 @@ def problems(
     """
     return [
         *_versions(options, held),
+        *_control_plane(options["control_plane"]),
         *_endpoint(options["api_endpoint"], str(options["node_ip"])),
         *_ports(options, edge),
         *mirror_problems(options[MIRRORS]),
@@ -46,6 +47,14 @@ def _versions(options: Mapping[str, Any], held: Mapping[str, str]) -> Iterator[s
                 "version: raise it in bundle/components.yml as CONTRIBUTING.md says and run "
                 f"`make bundle`, or leave {name} out to take what there is"
             )
+
+
+def _control_plane(names: Sequence[str]) -> Iterator[str]:
+    if len(names) > 1:
+        yield (
+            f"inventory: expected one machine in the group control_plane, found {', '.join(names)}; "
+            "a control plane of several machines isn't supported, so leave one there"
+        )
 
 
 def _endpoint(endpoint: str, node_ip: str) -> Iterator[str]:

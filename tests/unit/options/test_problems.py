@@ -14,6 +14,7 @@ OPTIONS: dict[str, Any] = {
     **HELD,
     "api_endpoint": "192.168.56.100:6443",
     "node_ip": "192.168.56.100",
+    "control_plane": ["control"],
     "istio_gateway_http_node_port": 30080,
     "istio_gateway_https_node_port": 30443,
     "container_runtime_registry_mirrors": {},
@@ -55,6 +56,12 @@ def test_another_version_than_the_bundles_is_refused_with_what_to_do() -> None:
 def test_an_endpoint_needs_address_and_port(endpoint: str) -> None:
     [told_] = told(api_endpoint=endpoint)
     assert f"expected ADDRESS:PORT, as in 192.168.56.100:6443, found {endpoint!r}" in told_
+
+
+def test_a_second_control_plane_machine_is_refused() -> None:
+    """Each would become a cluster of its own."""
+    [told_] = told(control_plane=["control", "control-2"])
+    assert "expected one machine in the group control_plane, found control, control-2" in told_
 
 
 def test_an_endpoint_of_ipv6_is_left_to_preflight_where_it_is_the_machines_address() -> None:
