@@ -70,11 +70,16 @@ def _listed(value: str | Iterable[str]) -> list[str]:
 
 def machine(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Name and SSH server of a machine, from its variables."""
-    return {
+    found = {
         "name": variables["inventory_hostname"],
         "address": variables.get("ansible_host", variables["inventory_hostname"]),
-        "port": int(variables.get("ansible_port", 22)),
+        "ssh_args": " ".join(
+            str(variables[name])
+            for name in ("ansible_ssh_common_args", "ansible_ssh_extra_args")
+            if variables.get(name)
+        ),
     }
+    return found | ({"port": int(variables["ansible_port"])} if "ansible_port" in variables else {})
 
 
 def machine_problems(

@@ -13,6 +13,8 @@ description:
   - Connects to every machine's SSH port at once, from the controller. Fails if none answers, or one
     without which nothing can go on, and names the command that starts them. Other machines that
     don't answer are warned of and returned.
+  - SSH's own settings say where a machine is. One that they reach by way of another isn't asked;
+    the first task on it is the first to see whether it answers.
 options:
   machines:
     description: The machines.
@@ -29,9 +31,12 @@ options:
         type: str
         required: true
       port:
-        description: Port of its SSH server.
+        description: Port of its SSH server (default as SSH's settings say).
         type: int
-        default: 22
+      ssh_args:
+        description: What else SSH is given for it on the command line.
+        type: str
+        default: ""
   required:
     description: Names of the machines without which nothing can go on.
     type: list
@@ -71,11 +76,29 @@ silent:
   returned: always
 """
 
+import shlex
 import socket
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+
+def place(machine: dict[str, Any]) -> tuple[str, int] | None:
+    """Address and port of a machine as SSH's settings have them; None if another one is between."""
+    command = ["ssh", "-G", *shlex.split(machine["ssh_args"])]
+    command += [f"-p{machine['port']}"] if machine["port"] else []
+    try:
+        asked = subprocess.run(
+            [*command, machine["address"]], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return machine["address"], machine["port"] or 22
+    told = dict(line.split(" ", 1) for line in asked.stdout.splitlines() if " " in line)
+    if {told.get("proxyjump", "none"), told.get("proxycommand", "none")} != {"none"}:
+        return None
+    return told["hostname"], int(told["port"])
 
 
 def problem(machine: dict[str, Any], timeout: float) -> str:
@@ -84,9 +107,11 @@ def problem(machine: dict[str, Any], timeout: float) -> str:
     The greeting counts, not the connection: many a firewall or proxy accepts connections for
     addresses behind which nobody is.
     """
-    where = f"{machine['name']} ({machine['address']}:{machine['port']})"
+    if not (at := place(machine)):
+        return ""
+    where = f"{machine['name']} ({at[0]}:{at[1]})"
     try:
-        with socket.create_connection((machine["address"], machine["port"]), timeout) as server:
+        with socket.create_connection(at, timeout) as server:
             server.settimeout(timeout)
             greeting = server.recv(4)
     except OSError as error:
@@ -117,7 +142,8 @@ def main() -> None:
     machine_options = {
         "name": {"type": "str", "required": True},
         "address": {"type": "str", "required": True},
-        "port": {"type": "int", "default": 22},
+        "port": {"type": "int"},
+        "ssh_args": {"type": "str", "default": ""},
     }
     module = AnsibleModule(
         argument_spec={

@@ -52,8 +52,8 @@ def _versions(options: Mapping[str, Any], held: Mapping[str, str]) -> Iterator[s
 def _control_plane(names: Sequence[str]) -> Iterator[str]:
     if len(names) > 1:
         yield (
-            f"inventory: expected one machine in the group control_plane, found {', '.join(names)}; "
-            "a control plane of several machines isn't supported, so leave one there"
+            "inventory: expected one machine in the group control_plane, found "
+            f"{', '.join(names)}; a control plane of several machines isn't supported, so leave one there"
         )
 
 

@@ -8,9 +8,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from ansible_collections.roost.cluster.plugins.modules.machines_answer import (
+    place,
     problem,
     verdict,
 )
@@ -32,8 +34,8 @@ def server(greeting: bytes) -> Iterator[int]:
         thread.join()
 
 
-def machine(port: int) -> dict[str, object]:
-    return {"name": "control", "address": "127.0.0.1", "port": port}
+def machine(port: int | None, address: str = "127.0.0.1", ssh_args: str = "") -> dict[str, object]:
+    return {"name": "control", "address": address, "port": port, "ssh_args": ssh_args}
 
 
 def test_a_machine_that_greets_answers() -> None:
@@ -52,6 +54,21 @@ def test_a_closed_port_is_named() -> None:
         # Bound and not listening: it refuses, and nobody else gets it meanwhile.
         held.bind(("127.0.0.1", 0))
         assert "refused" in problem(machine(held.getsockname()[1]), 2)
+
+
+def test_it_is_looked_for_where_ssh_finds_it(tmp_path: Path) -> None:
+    """As with an alias of one's own SSH configuration."""
+    with server(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
+        settings = tmp_path / "config"
+        settings.write_text(f"Host rack-7\n  HostName 127.0.0.1\n  Port {port}\n")
+        assert place(machine(None, "rack-7", f"-F {settings}")) == ("127.0.0.1", port)
+        assert problem(machine(None, "rack-7", f"-F {settings}"), 2) == ""
+
+
+def test_one_behind_another_machine_is_not_asked() -> None:
+    for way in ("-J ops@gate", "-o ProxyCommand='ssh -W %h:%p gate'"):
+        assert place(machine(22, "192.0.2.1", way)) is None
+        assert problem(machine(22, "192.0.2.1", way), 0.1) == ""
 
 
 REFUSED = "worker-1 (192.168.56.101:22): Connection refused"
