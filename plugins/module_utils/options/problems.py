@@ -53,7 +53,8 @@ def _control_plane(names: Sequence[str]) -> Iterator[str]:
     if len(names) > 1:
         yield (
             "inventory: expected one machine in the group control_plane, found "
-            f"{', '.join(names)}; a control plane of several machines isn't supported, so leave one there"
+            f"{', '.join(names)}; a control plane of several machines isn't supported, so leave "
+            "one there"
         )
 
 
