@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from host import docker_cli
@@ -64,6 +65,16 @@ def labels() -> dict[str, str]:
 def allow_nodes() -> str:
     """Raise what container nodes would run out of; return the command where this user may not."""
     return _write({name: str(least) for name, least in LEAST.items() if int(_read(name)) < least})
+
+
+def load_bridge_filter() -> str:
+    """Have the kernel look at what passes bridges, as Services need it; return the command where
+    this user may not. Not every Docker Engine loads the module, and a node in a container can't."""
+    there = PROC / "net/bridge"
+    if not there.exists():
+        with suppress(FileNotFoundError):
+            subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
+    return "" if there.exists() else "sudo modprobe br_netfilter"
 
 
 def restore(removed: Iterable[docker_cli.Object]) -> list[str]:

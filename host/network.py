@@ -18,6 +18,11 @@ class NetworkError(Exception):
 
 def up(settings: Settings, checkout: Path) -> bool:
     """Have the nodes' network; says whether it had to be made."""
+    if command := kernel_settings.load_bridge_filter():
+        raise NetworkError(
+            "this machine's kernel has no br_netfilter, which container nodes need and can't load; "
+            f"run `{command}`, and the same again"
+        )
     present = docker_cli.network(settings.network)
     if present:
         _check(present, settings, checkout)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
@@ -34,16 +35,23 @@ def binaries(
     ]
 
 
-def nameservers(resolv_conf: str) -> list[str]:
-    """Name servers of a resolv.conf that other machines can ask: none on a loopback address."""
-    found = []
-    for line in resolv_conf.splitlines():
-        words = line.split()
-        if len(words) > 1 and words[0] == "nameserver":
-            address = words[1].partition("%")[0]
-            if not ipaddress.ip_address(address).is_loopback:
-                found.append(address)
-    return found
+def nameservers(paths: Iterable[str], instead: str) -> list[str]:
+    """The name servers that other machines can ask, none on a loopback address, of the first of
+    these files of the controller that has any; `instead` where none has."""
+    for path in paths:
+        try:
+            lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        named = [
+            words[1]
+            for line in lines
+            if len(words := line.split()) > 1 and words[0] == "nameserver"
+        ]
+        addresses = [each.partition("%")[0] for each in named]
+        if found := [each for each in addresses if not ipaddress.ip_address(each).is_loopback]:
+            return found
+    return [instead]
 
 
 def pod_nameservers(value: str | Iterable[str]) -> list[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,10 +39,15 @@ def test_what_the_lock_lacks_is_named() -> None:
         binaries(BUNDLE, {"runc": "/r", "etcd": "/e", "ctr": "/c"})
 
 
-def test_a_resolver_on_the_loopback_address_is_left_out() -> None:
-    text = "# nameserver 9.9.9.9\nsearch lab\nnameserver 127.0.0.53\nnameserver 10.0.0.2\n"
-    assert nameservers(text) == ["10.0.0.2"]
-    assert nameservers("nameserver ::1\nnameserver fe80::1%eth0\n") == ["fe80::1"]
+def test_a_resolver_on_the_loopback_address_is_left_out(tmp_path: Path) -> None:
+    own, behind = tmp_path / "resolv.conf", tmp_path / "behind.conf"
+    own.write_text("# nameserver 9.9.9.9\nsearch lab\nnameserver 127.0.0.53\nnameserver 10.0.0.2\n")
+    behind.write_text("nameserver\nnameserver ::1\nnameserver fe80::1%eth0\n")
+    assert nameservers([str(own), str(behind)], "192.0.2.1") == ["10.0.0.2"]
+    own.write_text("nameserver 127.0.0.53\n")
+    assert nameservers([str(own), str(behind)], "192.0.2.1") == ["fe80::1"]
+    behind.unlink()
+    assert nameservers([str(own), str(behind)], "192.0.2.1") == ["192.0.2.1"]
 
 
 def test_pods_are_given_name_servers_that_they_can_ask() -> None:

@@ -52,6 +52,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
         path = proc / name.replace(".", "/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{value}\n")
+    (proc / "net" / "bridge").mkdir(parents=True)
     monkeypatch.setattr("host.kernel_settings.PROC", proc)
     return proc
 

@@ -185,3 +185,27 @@ def test_what_an_older_cluster_has_not_recorded_is_read(
     make(fake_docker, TWIN, paths)
     labels = docker_cli.labels_of(fake_docker.items["network"][1])
     assert labels["roost.host.vm.panic_on_oom"] == "1"
+
+
+@pytest.mark.parametrize("loads", [True, False])
+def test_the_bridge_filter_is_loaded_before_there_is_a_network(
+    fake_docker: FakeDocker,
+    kernel: Path,
+    paths: Paths,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loads: bool,
+) -> None:
+    (kernel / "net/bridge").rmdir()
+    modprobe = tmp_path / "bin" / "modprobe"
+    modprobe.parent.mkdir()
+    loading = f'[ "$1" = br_netfilter ] && mkdir {kernel}/net/bridge' if loads else "exit 1"
+    modprobe.write_text(f"#!/bin/sh\n{loading}\n")
+    modprobe.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{modprobe.parent}:/usr/bin:/bin")
+    if loads:
+        make(fake_docker, LAB, paths)
+    else:
+        with pytest.raises(network.NetworkError, match="run `sudo modprobe br_netfilter`, and"):
+            network.up(LAB, paths.root)
+        assert fake_docker.calls == []
