@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,8 @@ from bundle.components import architecture
 from bundle.download import Report
 from bundle.errors import BundleError
 from bundle.run import need, output, run
+
+SCHEMES = ("http", "https")
 
 
 def root_file_systems(
@@ -46,7 +49,17 @@ def _bootstrap(suite: str, packages: list[str], target: Path, log: Path, report:
     useless = ("var/cache/*", "var/log/*", "etc/machine-id", "etc/ssh/ssh_host_*")
     command.append("--customize-hook=rm -rf " + " ".join(f'"$1"/{path}' for path in useless))
     command += [suite, str(target), *mirrors(suite)]
-    run(command, log=log, on_line=report)
+    run(command, log=log, on_line=report, env=proxies())
+
+
+def proxies() -> dict[str, str]:
+    """What apt of this machine is set to ask through, as variables that mmdebstrap's apt, which has
+    no settings, takes. Those of the environment go first, as with apt itself."""
+    found = output([need("apt-config"), "dump", "--format", "%f=%v%n"])
+    told = dict(line.split("=", 1) for line in found.splitlines() if "=" in line)
+    asked = {f"{scheme}_proxy": told.get(f"Acquire::{scheme}::Proxy", "") for scheme in SCHEMES}
+    # It may be set to a word instead, as DIRECT.
+    return {name: url for name, url in asked.items() if "://" in url and name not in os.environ}
 
 
 def write_layer(whole: Path, below: dict[str, Any], target: Path) -> dict[str, Any]:

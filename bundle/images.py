@@ -29,8 +29,8 @@ _IMPORTING = threading.Lock()
 # Seconds without a byte after which a registry is given up: where one limits how often one may
 # pull, skopeo waits for up to a minute by itself.
 PATIENCE = 3 * STALL_SECONDS
-# How skopeo calls Docker Engine. Our own code asks it by its own client, for skopeo speaks a version
-# of its API that engines from 25 on don't take any more.
+# How skopeo calls Docker Engine. Here it is asked by its own client: Debian's skopeo speaks a
+# version of its API that engines from 25 on don't take any more.
 DOCKER = "docker-daemon"
 
 

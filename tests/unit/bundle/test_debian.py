@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.debian import write_layer
+from bundle.debian import proxies, write_layer
 from bundle.errors import BundleError
 
 File = tuple[str, int, float]  # content, mode, time
@@ -71,3 +71,17 @@ def test_a_link_that_leads_elsewhere_too(tmp_path: Path) -> None:
 def test_what_a_layer_would_take_away_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"python: its packages take ./usr/sh away"):
         above(tmp_path, {"./status": STATUS}, {"./bin": "usr"})
+
+
+def test_the_proxy_of_this_machines_apt_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "apt.conf"
+    settings.write_text(
+        'Acquire::http::Proxy "http://proxy.lab:3128/";\nAcquire::https::Proxy "DIRECT";\n'
+    )
+    monkeypatch.setenv("APT_CONFIG", str(settings))
+    monkeypatch.delenv("http_proxy", raising=False)
+    assert proxies() == {"http_proxy": "http://proxy.lab:3128/"}
+    monkeypatch.setenv("http_proxy", "http://other.lab:3128/")
+    assert proxies() == {}
