@@ -101,9 +101,9 @@ def test_it_becomes_a_cluster_without_any_site(second: Cluster) -> None:
     ("node", "away", "back", "seconds"),
     [
         ("control", "kill", "start", 20),
-        ("worker-1", "kill", "start", 70),
+        ("worker-1", "kill", "start", 80),
         # Frozen, it takes what comes and answers nothing.
-        ("worker-2", "pause", "unpause", 70),
+        ("worker-2", "pause", "unpause", 80),
     ],
 )
 def test_its_address_goes_on_answering_when_any_node_is_away(
@@ -122,7 +122,8 @@ def test_its_address_goes_on_answering_when_any_node_is_away(
     print(node, course)
     assert course.before == 0
     assert course.gap < 3
-    assert course.normal_after < 60
+    # Kubernetes notices within 60 s: 50 s after it has looked, every 5 s, at a lease; proxies then.
+    assert course.normal_after < 70
 
 
 def settled(cluster: Cluster) -> None:

@@ -117,9 +117,9 @@ INCIDENTS = (
     Incident(
         "a worker loses its power",
         lambda: machine("kill", "worker-1"),
-        seconds=80,
+        seconds=90,
         failed=500,
-        normal=60,
+        normal=70,
         undo=lambda: machine("start", "worker-1"),
     ),
     Incident("istiod is gone", lambda: scale_istiod(0), 15, 0, 0, undo=lambda: scale_istiod(2)),
