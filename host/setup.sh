@@ -90,13 +90,23 @@ problems() {
   fi
 }
 
+# Takes no package of the machine's owner away, and waits where another apt is at work.
 install_packages() {
-  local wanted="$1"
+  local wanted="$1" said
   [ -n "$wanted" ] || return 0
   say "installing ${wanted}(takes a minute or two)"
-  apt-get update -qq
+  # Without new lists, say because another apt fetches them now, the ones that are there may do.
   # shellcheck disable=SC2086  # one word for each package
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+  if ! said=$({
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q -o DPkg::Lock::Timeout=300 \
+      --no-remove --no-install-recommends $wanted
+  } 2>&1); then
+    say "${said//$'\n'/$'\nsetup: '}"
+    say "apt-get, whose words these are, can't install ${wanted}as this machine is; nothing was removed"
+    say "if others would have to go for it (docker-ce-cli, containerd.io or podman-docker for docker.io, say), remove them yourself, or install what is missing beside them from where they are from; then run this again"
+    exit 1
+  fi >&2
 }
 
 # Why this machine can't be set up by this user; all reasons at once.

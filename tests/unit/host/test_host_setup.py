@@ -1,11 +1,13 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Setting up a machine asks for Go only where there is something to build."""
+"""What setting up a machine asks for, and how it ends where it can't."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,3 +56,63 @@ def test_a_bundle_from_another_machine_takes_none(said: Callable[..., str], tmp_
 
 def test_another_back_end_is_refused(said: Callable[..., str]) -> None:
     assert "setup: bundle: BUNDLE_SOURCE=magic: expected fetch or build" in said("magic")
+
+
+class Machine:
+    """Has nothing but what is put on its path: the commands of setup.sh itself to begin with."""
+
+    def __init__(self, folder: Path) -> None:
+        self.programs = folder / "programs"
+        self.programs.mkdir()
+        self.cache = folder / "cache"
+        for name in ("bash", "cat", "cut", "dirname", "head", "readlink", "sed", "tail", "uname"):
+            (self.programs / name).symlink_to(shutil.which(name) or name)
+        self.have("python3", f'exec {sys.executable} "$@"')
+        self.have("id", '[ "$*" = -u ] && echo 0 || echo root')
+
+    def have(self, name: str, script: str = "exit 0") -> None:
+        (self.programs / name).write_text(f"#!/bin/bash\n{script}\n")
+        (self.programs / name).chmod(0o755)
+
+    def setup(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            "PATH": str(self.programs),
+            "HOME": str(self.cache.parent),
+            "ROOST_CACHE": str(self.cache),
+            "BUNDLE_SOURCE": "fetch",
+            **variables,
+        }
+        return subprocess.run(
+            [REPOSITORY / "host" / "setup.sh", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_no_package_goes_for_those_that_are_missing(machine: Machine, tmp_path: Path) -> None:
+    """apt refuses, and setting up ends with what apt said and what to do."""
+    calls = tmp_path / "calls"
+    machine.have(
+        "apt-get",
+        f"""echo "$*" >>{calls}
+        [ "$1" = install ] || exit 0
+        echo 'The following packages will be REMOVED:'
+        echo '  podman-docker'
+        echo 'E: Packages need to be removed but remove is disabled.' >&2
+        exit 100""",
+    )
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "setup:   podman-docker\nsetup: E: Packages need to be removed but" in done.stderr
+    assert "nothing was removed" in done.stderr
+    assert "remove them yourself, or install what is missing" in done.stderr
+    update, install = calls.read_text().splitlines()
+    assert update.startswith("update ")
+    assert {"--no-remove", "DPkg::Lock::Timeout=300", "skopeo"} <= set(install.split())
