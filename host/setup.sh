@@ -73,9 +73,11 @@ problems() {
   local minor backend
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     echo "python3: expected 3.11 or newer, which Ansible's release needs; install it and put it first in PATH"
-  # Go has nothing to do where the bundle is fetched, nor where there is one. What is missing of
-  # that, filling it says.
+  # What is missing of a bundle that is there, filling it says.
   if $importing || [ -e "${ROOST_CACHE:-$HOME/.cache/roost}/bundle.lock" ]; then return 0; fi
+  [ "$(id -u)" = 0 ] ||
+    echo "bundle: not filled yet, which takes root, for its images are made of Debian's packages; run the same as root, or \`make bundle-import FILE=bundle.tar\` with one from another machine"
+  # Go has nothing to do where it is fetched.
   backend=$(python3 -m bundle.backend 2>&1)
   case "$backend" in
     fetch*) return 0 ;;

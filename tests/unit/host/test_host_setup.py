@@ -116,3 +116,17 @@ def test_no_package_goes_for_those_that_are_missing(machine: Machine, tmp_path: 
     update, install = calls.read_text().splitlines()
     assert update.startswith("update ")
     assert {"--no-remove", "DPkg::Lock::Timeout=300", "skopeo"} <= set(install.split())
+
+
+def test_filling_the_bundle_takes_root(machine: Machine) -> None:
+    """Told before the long builds, and only where there is something to fill."""
+    reason = "setup: bundle: not filled yet, which takes root"
+    assert reason not in machine.setup("--check").stderr
+    machine.have("id", '[ "$*" = -u ] && echo 1000 || echo ops')
+    said = machine.setup("--check").stderr
+    assert reason in said
+    assert "make bundle-import FILE=bundle.tar" in said
+    assert reason not in machine.setup("--check", "--import").stderr
+    machine.cache.mkdir()
+    (machine.cache / "bundle.lock").write_text("{}")
+    assert reason not in machine.setup("--check").stderr
