@@ -32,6 +32,8 @@ CLUSTER_NETWORKS = {"pods": "10.244.0.0/16", "services": "10.96.0.0/12"}
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 # .100 is the control-plane machine, .101 the first worker and .254 the last address there is.
 MOST_WORKERS = 154
+# In a path these mean something else to ssh's options, to Docker's --mount, to PATH or to Ansible.
+UNFIT_FOR_PATHS = re.compile(r"""[\s,:'"\\%${]""")
 
 HEADER = "# Written by host/settings.py. To change it: make up with the variable set.\n"
 
@@ -100,6 +102,17 @@ def cluster_name(environment: Mapping[str, str]) -> str:
             "letters, digits and hyphens, a letter first and no hyphen last"
         )
     return name
+
+
+def require_fit_checkout(root: Path) -> None:
+    """Refuse a checkout in whose path no cluster can be made."""
+    unfit = sorted(set(UNFIT_FOR_PATHS.findall(str(root))))
+    if unfit:
+        raise SettingsError(
+            f"the checkout {str(root)!r} has {' and '.join(map(repr, unfit))} in its path, which "
+            "ssh, Docker or Ansible would take for something else; expected a path without white "
+            "space and , : ' \" \\ % $ {: move the checkout, or clone it anew, to such a path"
+        )
 
 
 def parse(text: str, source: str) -> dict[str, str]:

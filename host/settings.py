@@ -33,6 +33,7 @@ from host.cluster_settings import (
     cluster_name,
     recorded,
     render,
+    require_fit_checkout,
     validate,
     write,
 )
@@ -68,6 +69,7 @@ def refusals(old: Settings, new: Settings, life: list[str]) -> list[str]:
 
 def record(paths: Paths, environment: Mapping[str, str]) -> dict[str, tuple[object, object]]:
     """Bring the file up to date, or raise before anything is written; returns what changed."""
+    require_fit_checkout(paths.root)
     old, new = recorded(paths), wanted(paths, environment)
     changed = changes(old, new)
     life = holders.signs_of_life(paths)

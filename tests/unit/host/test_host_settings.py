@@ -149,6 +149,23 @@ def test_what_another_holds_is_told_before_anything_is_written(
     assert not paths.settings.exists()
 
 
+@pytest.mark.parametrize("character", list(" \t,:'\"\\%${"))
+def test_a_checkout_whose_path_is_taken_for_something_else_is_refused(
+    tmp_path: Path, fake_docker: FakeDocker, character: str
+) -> None:
+    paths = Paths(tmp_path / f"my{character}roost", "lab")
+    with pytest.raises(SettingsError) as error:
+        settings.record(paths, {})
+    [reason] = error.value.reasons
+    assert f"has {character!r} in its path" in reason
+    assert "clone it anew" in reason
+    assert not paths.root.exists()
+
+
+def test_a_checkouts_path_may_be_anything_else(tmp_path: Path) -> None:
+    cluster_settings.require_fit_checkout(tmp_path / "Röst(2)_v1.0-a+b@c=d~#!;&")
+
+
 @pytest.fixture
 def taken_port(
     paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
