@@ -13,6 +13,10 @@ ROLE_LABEL = "roost.role"
 NODE_LABEL = "roost.node"
 CHECKOUT_LABEL = "roost.checkout"
 
+# What it says where nobody listens, until version 28 and since 29, and where it may not ask.
+NO_DAEMON = ("Cannot connect to the Docker daemon", "failed to connect to the docker API")
+NOT_ALLOWED = "permission denied while trying to connect to the"
+
 # Docker's answer as JSON; what is read from it is looked at where it is used.
 Object = dict[str, Any]
 
@@ -33,8 +37,13 @@ def docker(*arguments: str) -> str:
         raise DockerAbsent("docker: not installed; `make setup` installs it") from error
     if done.returncode:
         message = done.stderr.strip()
-        if "Cannot connect to the Docker daemon" in message:
+        if any(said in message for said in NO_DAEMON):
             raise DockerAbsent("docker: the daemon doesn't run; `make setup` starts it")
+        if NOT_ALLOWED in message:
+            raise DockerError(
+                "docker: this user may not ask the daemon; join its group (as root: `usermod -aG "
+                "docker USER`, then log in anew), or run the same as root"
+            )
         raise DockerError(f"`docker {' '.join(arguments[:3])} …` failed: {message}")
     return done.stdout
 

@@ -17,27 +17,33 @@ from host.cluster_settings import VARIABLES, Paths, Settings
 PORT_LABELS = {"http_port": "roost.http_port", "https_port": "roost.https_port"}
 
 
-def signs_of_life(paths: Paths) -> list[str]:
+def _no_matter(provider: str) -> type[docker_cli.DockerError]:
+    """In which case Docker isn't asked further: there is nothing in one that doesn't run, and
+    virtual machines don't need it, whatever is wrong with it."""
+    return docker_cli.DockerAbsent if provider == "docker" else docker_cli.DockerError
+
+
+def signs_of_life(paths: Paths, provider: str) -> list[str]:
     """What exists of a cluster: containers with its label, and machines that Vagrant made."""
     signs = []
     docker_answers = True
     try:
         for container in docker_cli.containers(f"{docker_cli.CLUSTER_LABEL}={paths.cluster}"):
             signs.append(f"container {docker_cli.name_of(container)}")
-    except docker_cli.DockerAbsent:
+    except _no_matter(provider):
         docker_answers = False
     for identity in sorted(paths.vagrant.glob("machines/*/*/id")):
-        name, provider = identity.parts[-3:-1]
+        name, made_by = identity.parts[-3:-1]
         # Of container nodes Vagrant may not have heard that they are gone; Docker knows.
-        if provider != "docker" or not docker_answers:
-            signs.append(f"{provider} machine {name}")
+        if made_by != "docker" or not docker_answers:
+            signs.append(f"{made_by} machine {name}")
     return signs
 
 
-def other_checkout(paths: Paths) -> list[str]:
+def other_checkout(paths: Paths, provider: str) -> list[str]:
     """Refuses a name under which another checkout of this repository has a cluster."""
     label = f"{docker_cli.CLUSTER_LABEL}={paths.cluster}"
-    with contextlib.suppress(docker_cli.DockerAbsent):
+    with contextlib.suppress(_no_matter(provider)):
         # A cluster that is being made has its network first.
         for item in (*docker_cli.containers(label), *docker_cli.networks(label)):
             checkout = docker_cli.labels_of(item).get(docker_cli.CHECKOUT_LABEL, "")
@@ -57,7 +63,7 @@ def conflicts(settings: Settings) -> list[str]:
     """Why a cluster with these settings can't start here."""
     try:
         networks = docker_cli.networks()
-    except docker_cli.DockerAbsent:
+    except _no_matter(settings.provider):
         networks = []
     return [
         *_subnet_conflicts(settings, networks, _routes()),

@@ -23,7 +23,7 @@ from pathlib import Path
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from host import holders
+from host import docker_cli, holders
 from host.cluster_settings import (
     REPOSITORY,
     VARIABLES,
@@ -72,8 +72,8 @@ def record(paths: Paths, environment: Mapping[str, str]) -> dict[str, tuple[obje
     require_fit_checkout(paths.root)
     old, new = recorded(paths), wanted(paths, environment)
     changed = changes(old, new)
-    life = holders.signs_of_life(paths)
-    reasons = holders.other_checkout(paths)
+    life = holders.signs_of_life(paths, new.provider)
+    reasons = holders.other_checkout(paths, new.provider)
     if not life:
         reasons += holders.conflicts(new)
     elif old:
@@ -144,8 +144,8 @@ def main(arguments: list[str] | None = None, root: Path = REPOSITORY) -> int:
             print(f"export VAGRANT_DOTFILE_PATH={shlex.quote(str(paths.vagrant))}")
         else:
             print(render(settings), end="")
-    except SettingsError as error:
-        print("\n".join(f"settings: {reason}" for reason in error.reasons), file=sys.stderr)
+    except (SettingsError, docker_cli.DockerError) as error:
+        print("\n".join(f"settings: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 1
     return 0
 

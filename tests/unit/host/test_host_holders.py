@@ -37,30 +37,30 @@ def test_a_cluster_lives_as_long_as_a_container_has_its_label(
         container("roost-lab-worker-1", running=False, roost_cluster="lab"),
         container("roost-other-control", roost_cluster="other"),
     ]
-    assert holders.signs_of_life(paths) == ["container roost-lab-worker-1"]
+    assert holders.signs_of_life(paths, "docker") == ["container roost-lab-worker-1"]
 
 
 def test_a_virtual_machine_is_a_sign_of_life(paths: Paths, fake_docker: FakeDocker) -> None:
     machine_made(paths, "control", "virtualbox")
-    assert holders.signs_of_life(paths) == ["virtualbox machine control"]
+    assert holders.signs_of_life(paths, "virtualbox") == ["virtualbox machine control"]
 
 
 def test_of_containers_docker_knows_better_than_vagrant(
     paths: Paths, fake_docker: FakeDocker
 ) -> None:
     machine_made(paths, "control", "docker")
-    assert holders.signs_of_life(paths) == []
+    assert holders.signs_of_life(paths, "docker") == []
     fake_docker.present = False
-    assert holders.signs_of_life(paths) == ["docker machine control"]
+    assert holders.signs_of_life(paths, "docker") == ["docker machine control"]
 
 
 def test_ones_own_cluster_is_no_other_checkouts(paths: Paths, fake_docker: FakeDocker) -> None:
     fake_docker.items["container"] = [
         container("roost-lab-control", roost_cluster="lab", roost_checkout=str(paths.root))
     ]
-    assert holders.other_checkout(paths) == []
+    assert holders.other_checkout(paths, "docker") == []
     fake_docker.present = False
-    assert holders.other_checkout(paths) == []
+    assert holders.other_checkout(paths, "docker") == []
 
 
 @pytest.mark.parametrize("kind", ["container", "network"])
@@ -74,11 +74,11 @@ def test_another_checkouts_name_is_told_with_what_to_do(
         if kind == "network"
         else container("roost-lab", **labels)
     ]
-    [reason] = holders.other_checkout(paths)
+    [reason] = holders.other_checkout(paths, "docker")
     assert f"the name lab is taken by the checkout {other} ({kind} roost-lab)" in reason
     assert reason.endswith("run `make down` here, for that folder is gone")
     other.mkdir()
-    assert holders.other_checkout(paths)[0].endswith("run `make down` there")
+    assert holders.other_checkout(paths, "docker")[0].endswith("run `make down` there")
 
 
 @pytest.mark.parametrize(
