@@ -85,7 +85,7 @@ def select(known: list[Machine], names: list[str]) -> list[Machine]:
 def run_arguments(
     specification: dict[str, Any], settings: Settings, machine: Machine, checkout: Path
 ) -> list[str]:
-    """The flags of `docker run` for a node, those that host/vagrant.rb gives it."""
+    """The flags of `docker run` for a node, those that host/vagrant_containers.rb gives it."""
 
     def fill(text: str, volume: str = "") -> str:
         return _fill(text, settings.cluster, machine.name, str(checkout), volume)

@@ -5,6 +5,7 @@
 
 require "open3"
 require "yaml"
+require_relative "vagrant_containers"
 
 # What the Vagrantfile is made of.
 module Roost
@@ -22,6 +23,8 @@ module Roost
 
   # One cluster: its settings, its machines, and what has to happen around them.
   class Cluster
+    include Containers
+
     # Vagrant may load the Vagrantfile more than once.
     def self.at(root)
       @at ||= {}
@@ -52,21 +55,6 @@ module Roost
 
     def docker?
       provider == "docker"
-    end
-
-    def define_container(node, machine)
-      # There is no port to forward: sshd is reached at the container's own address.
-      node.vm.network "forwarded_port", id: "ssh", guest: 22, host: 2222, disabled: true
-      # By name, because Vagrant removes networks that it made itself, of other projects too.
-      node.vm.network "private_network", name: "roost-#{name}", ip: machine.address, netmask: "24"
-      node.vm.provider "docker" do |docker|
-        # Which build of it, the bundle says when the first machine is made.
-        docker.image = "roost.internal/node"
-        docker.name = fill(container.fetch("name"), machine)
-        docker.has_ssh = true
-        docker.stop_timeout = container.fetch("stop_timeout")
-        docker.create_args = container_arguments(machine)
-      end
     end
 
     def define_virtual_machine(node, machine)
@@ -218,53 +206,12 @@ module Roost
       machines.map(&:name).reject { |host| state.call(host) == :running }
     end
 
-    # -- Containers -------------------------------------------------------------------------
-
-    def container
-      @container ||= data("host/container.yml")
-    end
-
-    def container_arguments(machine)
-      {
-        "label" => container.fetch("labels").map { |key, value| "#{key}=#{fill(value, machine)}" },
-        "cap-add" => container.fetch("capabilities"),
-        "cap-drop" => container.fetch("capabilities_dropped"),
-        "security-opt" => container.fetch("security_options"),
-        "device-cgroup-rule" => container.fetch("device_cgroup_rules"),
-        "cpu-shares" => [container.fetch("cpu_shares").fetch(machine.role)],
-        "cgroupns" => [container.fetch("cgroup_namespace")],
-        "tmpfs" => container.fetch("tmpfs"),
-        "mount" => volumes(machine),
-        "stop-signal" => [container.fetch("stop_signal")]
-      }.flat_map { |flag, values| values.map { |value| "--#{flag}=#{value}" } }
-    end
-
-    # Docker makes a volume at its first use; only --mount gives it labels then.
-    def volumes(machine)
-      labels = container.fetch("labels").map do |key, value|
-        "volume-label=#{key}=#{fill(value, machine)}"
-      end
-      container.fetch("volumes").map do |volume, path|
-        source = fill(container.fetch("volume_name"), machine, volume)
-        ["type=volume", "src=#{source}", "dst=#{path}", *labels].join(",")
-      end
-    end
-
-    def fill(text, machine, volume = "")
-      text.gsub(/\{\w+\}/, "{cluster}" => name, "{node}" => machine.name,
-                           "{checkout}" => @root, "{volume}" => volume)
-    end
-
-    def node_image
-      @node_image ||= output(python, "-m", "bundle", "docker-load", "node").split.last
-    end
+    # -- Other programs ---------------------------------------------------------------------
 
     def python
       path = "#{@root}/.venv/bin/python"
       File.executable?(path) ? path : raise(Error, "#{path} is missing: run `make setup` first")
     end
-
-    # -- Other programs ---------------------------------------------------------------------
 
     def provision_wanted?
       subcommand == "reload" ? ARGV.include?("--provision") : !ARGV.include?("--no-provision")
