@@ -111,14 +111,17 @@ def image(checkout: Path, component: str) -> str:
 def forget(paths: Paths, node: str, address: str) -> None:
     """Remove what is left of a node: its container, its volumes and its host key.
 
-    A volume that outlived its container would give a new node the old one's etcd.
+    A volume that outlived its container would give a new node the old one's etcd. A virtual
+    machine leaves its host key alone, and may be forgotten where there is no Docker.
     """
-    labels = (f"{CLUSTER_LABEL}={paths.cluster}", f"{NODE_LABEL}={node}")
-    found = docker_cli.containers(*labels)
-    for container in found:
-        _refuse_foreign(paths, container)
-    docker_cli.remove("container", found)
-    docker_cli.remove("volume", docker_cli.volumes(*labels))
+    settings = recorded(paths)
+    if settings is None or settings.provider == "docker":
+        labels = (f"{CLUSTER_LABEL}={paths.cluster}", f"{NODE_LABEL}={node}")
+        found = docker_cli.containers(*labels)
+        for container in found:
+            _refuse_foreign(paths, container)
+        docker_cli.remove("container", found)
+        docker_cli.remove("volume", docker_cli.volumes(*labels))
     forget_host_key(paths.known_hosts, address)
 
 

@@ -86,13 +86,11 @@ module Roost
     def before_up(machine)
       @lock.synchronize do
         @starting << machine.name
-        next unless docker?
-
-        @network_is_up ||= nodes("network", "up")
+        @network_is_up ||= nodes("network", "up") if docker?
         next if machine.id
 
         nodes("forget", machine.name.to_s, address_of(machine))
-        machine.provider_config.image = node_image
+        machine.provider_config.image = node_image if docker?
       end
     end
 
@@ -136,10 +134,12 @@ module Roost
 
     def after_destroy(machine)
       # Still there if the question was answered with no.
-      return if machine.id || !docker?
+      return if machine.id
 
       @lock.synchronize do
         nodes("forget", machine.name.to_s, address_of(machine))
+        next unless docker?
+
         nodes("clean", "--if-no-nodes")
         # Not now: the machines that follow, if only to be forgotten, need it.
         @engine_stops ||= at_exit { system("#{@root}/host/docker_engine", "stop") }

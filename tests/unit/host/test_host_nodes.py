@@ -107,6 +107,16 @@ def test_forget_removes_one_nodes_container_volumes_and_host_key(
     assert paths.known_hosts.read_text() == others
 
 
+def test_of_a_virtual_machine_the_host_key_is_forgotten_without_docker(
+    paths: Paths, fake_docker: FakeDocker
+) -> None:
+    fake_docker.present = False
+    cluster_settings.write(paths, Settings("lab", provider="libvirt"))
+    paths.known_hosts.write_text("10.7.0.101 ssh-ed25519 AAAA\n10.7.0.102 ssh-ed25519 BBBB\n")
+    nodes.forget(paths, "worker-1", "10.7.0.101")
+    assert paths.known_hosts.read_text() == "10.7.0.102 ssh-ed25519 BBBB\n"
+
+
 # -- The rest -------------------------------------------------------------------------------
 
 

@@ -25,13 +25,18 @@ require "json"
 module Vagrant; module Errors; class VagrantError < StandardError; end; end; end
 require "{root}/host/vagrant"
 cluster = Roost::Cluster.at("{root}")
-puts JSON.generate(
+puts JSON.generate({result})
+"""
+RESULT = """
   "machines" => cluster.machines.map(&:to_a),
-  "arguments" => cluster.machines.to_h {{ |m| [m.name, cluster.send(:container_arguments, m)] }},
+  "arguments" => cluster.machines.to_h { |m| [m.name, cluster.send(:container_arguments, m)] },
   "dotfile" => ENV["VAGRANT_DOTFILE_PATH"],
   "provider" => ENV["VAGRANT_DEFAULT_PROVIDER"],
   "path" => ENV["PATH"].split(":").first
-)
+"""
+# Vagrant's own idea of a machine, as far as triggers look at it.
+TRIGGER = """
+  "result" => cluster.{trigger}(Struct.new(:name, :id).new(:"worker-1", {id})).class.name
 """
 
 needs_ruby = pytest.mark.skipif(not shutil.which("ruby"), reason="Vagrant brings Ruby along")
@@ -67,9 +72,9 @@ def environment(checkout: Path, **variables: str) -> dict[str, str]:
     return {**kept, "VAGRANT_HOME": str(checkout.parent / "vagrant.d"), "PATH": path, **variables}
 
 
-def load(checkout: Path, **variables: str) -> dict[str, Any]:
+def load(checkout: Path, result: str = RESULT, **variables: str) -> dict[str, Any]:
     program = checkout.parent / "program.rb"
-    program.write_text(PROGRAM.format(root=checkout))
+    program.write_text(PROGRAM.format(root=checkout, result=result))
     program.chmod(0o755)
     done = subprocess.run(
         [program, "status"],
@@ -103,6 +108,27 @@ def test_the_machines_are_those_of_the_settings(checkout: Path) -> None:
 def test_a_command_that_starts_nothing_records_nothing(checkout: Path) -> None:
     assert len(load(checkout, WORKERS="1")["machines"]) == 2
     assert not (checkout / ".roost").exists()
+
+
+@needs_ruby
+@pytest.mark.parametrize(
+    ("trigger", "id", "forgotten"),
+    [
+        ("before_up", "nil", True),
+        ("before_up", '"made"', False),
+        ("after_destroy", "nil", True),
+        ("after_destroy", '"kept"', False),
+    ],
+)
+def test_a_virtual_machine_that_is_new_or_gone_has_another_host_key(
+    checkout: Path, trigger: str, id: str, forgotten: bool
+) -> None:
+    """Else SSH refuses each machine that comes after it at its address."""
+    paths = Paths(checkout, "roost")
+    cluster_settings.write(paths, Settings(subnet="10.7.3.0/24", provider="virtualbox"))
+    paths.known_hosts.write_text("10.7.3.101 ssh-ed25519 AAAA\n")
+    load(checkout, TRIGGER.format(trigger=trigger, id=id))
+    assert (paths.known_hosts.read_text() == "") is forgotten
 
 
 @pytest.fixture(scope="module")
