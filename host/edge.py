@@ -107,11 +107,11 @@ def up(settings: Settings, nodes: Nodes, image: str, checkout: Path) -> bool:
     if present and docker_cli.labels_of(present).get(CONFIG_LABEL) == identity:
         if docker_cli.is_running(present):
             return False
-        _refuse_taken_ports(settings)
+        _refuse_taken_ports(settings, checkout)
         docker_cli.docker("start", str(present["Id"]))
     else:
         down(settings)
-        _refuse_taken_ports(settings)
+        _refuse_taken_ports(settings, checkout)
         docker_cli.docker(*_run_arguments(settings, image, config, identity, checkout))
     _await(settings)
     return True
@@ -162,9 +162,9 @@ def down(settings: Settings) -> None:
         docker_cli.docker("rm", "--force", "--volumes", str(present["Id"]))
 
 
-def _refuse_taken_ports(settings: Settings) -> None:
+def _refuse_taken_ports(settings: Settings, checkout: Path) -> None:
     """Who has come since the settings were looked at, and would answer in the edge's place."""
-    if reasons := holders.conflicts_of_edge(settings):
+    if reasons := holders.conflicts_of_edge(settings, checkout):
         raise EdgeError("; ".join(reasons))
 
 

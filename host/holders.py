@@ -8,10 +8,11 @@ import contextlib
 import errno
 import ipaddress
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from host import docker_cli
-from host.cluster_settings import VARIABLES, Paths, Settings
+from host.cluster_settings import VARIABLES, Paths, Settings, SettingsError, recorded
 
 # Labels of a cluster's Docker network, so that a halted cluster still holds its ports.
 PORT_LABELS = {"http_port": "roost.http_port", "https_port": "roost.https_port"}
@@ -59,19 +60,34 @@ def other_checkout(paths: Paths, provider: str) -> list[str]:
     return []
 
 
-def conflicts(settings: Settings) -> list[str]:
+def virtual_clusters(settings: Settings, checkout: Path) -> list[Settings]:
+    """The other clusters of this checkout that have virtual machines, running or not. Nothing else
+    tells what they hold."""
+    found = []
+    for path in sorted(checkout.glob(".roost/*/settings.yml")):
+        paths = Paths(checkout, path.parent.name)
+        with contextlib.suppress(SettingsError):
+            other = recorded(paths)
+            lives = any(paths.vagrant.glob("machines/*/*/id"))
+            if other and lives and other.provider != "docker" and other.cluster != settings.cluster:
+                found.append(other)
+    return found
+
+
+def conflicts(settings: Settings, checkout: Path) -> list[str]:
     """Why a cluster with these settings can't start here."""
     try:
         networks = docker_cli.networks()
     except _no_matter(settings.provider):
         networks = []
+    virtual = virtual_clusters(settings, checkout)
     return [
-        *_subnet_conflicts(settings, networks, _routes()),
-        *_port_conflicts(settings, networks),
+        *_subnet_conflicts(settings, networks, _routes(), virtual),
+        *_port_conflicts(settings, networks, virtual),
     ]
 
 
-def conflicts_of_edge(settings: Settings) -> list[str]:
+def conflicts_of_edge(settings: Settings, checkout: Path) -> list[str]:
     """Who has taken the ports of a cluster that exists while its edge doesn't run."""
     if settings.provider != "docker":  # there, the machine itself holds its ports
         return []
@@ -83,7 +99,10 @@ def conflicts_of_edge(settings: Settings) -> list[str]:
     except docker_cli.DockerAbsent:
         networks = []
     return _port_conflicts(
-        settings, networks, way_out="stop that, or run `make down` and choose another"
+        settings,
+        networks,
+        virtual_clusters(settings, checkout),
+        way_out="stop that, or run `make down` and choose another",
     )
 
 
@@ -96,12 +115,23 @@ def _cluster_of(network: docker_cli.Object) -> str:
     return f"the cluster {labels[docker_cli.CLUSTER_LABEL]} of {checkout}"
 
 
+def _virtual(settings: Settings) -> str:
+    return f"the virtual machines of the cluster {settings.cluster} of this checkout"
+
+
 def _subnet_conflicts(
-    settings: Settings, networks: list[docker_cli.Object], routes: list[tuple[str, str]]
+    settings: Settings,
+    networks: list[docker_cli.Object],
+    routes: list[tuple[str, str]],
+    virtual: Sequence[Settings] = (),
 ) -> list[str]:
     wanted = ipaddress.IPv4Network(settings.subnet)
     bridges = {"docker0"}
-    reasons = []
+    reasons = [
+        f"ROOST_SUBNET: {settings.subnet} is taken by {_virtual(other)}; choose another"
+        for other in virtual
+        if other.subnet == settings.subnet
+    ]
     for network in networks:
         name = docker_cli.name_of(network)
         bridges.add(f"br-{network['Id'][:12]}")
@@ -129,12 +159,15 @@ def _subnet_conflicts(
 
 
 def _port_conflicts(
-    settings: Settings, networks: list[docker_cli.Object], way_out: str = "choose another"
+    settings: Settings,
+    networks: list[docker_cli.Object],
+    virtual: Sequence[Settings] = (),
+    way_out: str = "choose another",
 ) -> list[str]:
     reasons = []
     for key in PORT_LABELS:
         port = getattr(settings, key)
-        holder = _reserved_for(port, settings, networks)
+        holder = _reserved_for(port, settings, networks, virtual)
         if not holder and _is_taken(port):
             holder = _listener(port)
         if holder:
@@ -142,8 +175,16 @@ def _port_conflicts(
     return reasons
 
 
-def _reserved_for(port: int, settings: Settings, networks: list[docker_cli.Object]) -> str:
+def _reserved_for(
+    port: int,
+    settings: Settings,
+    networks: list[docker_cli.Object],
+    virtual: Sequence[Settings],
+) -> str:
     """Whose port it is, free for the moment if that cluster is halted."""
+    for other in virtual:
+        if port in (other.http_port, other.https_port):
+            return _virtual(other)
     for network in networks:
         labels = docker_cli.labels_of(network)
         if labels.get(docker_cli.CLUSTER_LABEL, settings.cluster) == settings.cluster:

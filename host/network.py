@@ -40,7 +40,7 @@ def up(settings: Settings, checkout: Path) -> bool:
 
 def _make(settings: Settings, checkout: Path) -> None:
     # Filling a bundle takes its time, and somebody may have come since the settings were looked at.
-    reasons = holders.conflicts(settings)
+    reasons = holders.conflicts(settings, checkout)
     if reasons:
         raise NetworkError("; ".join(reasons))
     labels = {

@@ -75,9 +75,9 @@ def record(paths: Paths, environment: Mapping[str, str]) -> dict[str, tuple[obje
     life = holders.signs_of_life(paths, new.provider)
     reasons = holders.other_checkout(paths, new.provider)
     if not life:
-        reasons += holders.conflicts(new)
+        reasons += holders.conflicts(new, paths.root)
     elif old:
-        reasons += refusals(old, new, life) + holders.conflicts_of_edge(new)
+        reasons += refusals(old, new, life) + holders.conflicts_of_edge(new, paths.root)
     elif not reasons:
         reasons.append(
             f"the cluster {paths.cluster} lives ({life[0]}), but {paths.settings} is missing. "

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from host import holders
-from host.cluster_settings import Paths, Settings
+from host.cluster_settings import Paths, Settings, write
 from tests.unit.host.helpers import FakeDocker, container, network
 
 BRIDGE = network("bridge", "172.17.0.0/16")
@@ -135,6 +135,44 @@ def test_a_halted_cluster_keeps_its_ports(fake_docker: FakeDocker) -> None:
     assert holders._port_conflicts(Settings("other", http_port=9080), [other]) == []
 
 
+@pytest.mark.parametrize("provider", ["docker", "virtualbox"])
+def test_halted_virtual_machines_of_this_checkout_keep_network_and_ports(
+    tmp_path: Path, paths: Paths, fake_docker: FakeDocker, provider: str
+) -> None:
+    other = Paths(tmp_path, "roost")
+    write(other, Settings(provider="libvirt", http_port=9080, https_port=9443))
+    wanted = Settings("lab", provider=provider, http_port=9443, https_port=9444)
+    assert holders.conflicts(wanted, paths.root) == []
+    machine_made(other, "control", "libvirt")
+    holder = "taken by the virtual machines of the cluster roost of this checkout; choose another"
+    assert holders.conflicts(wanted, paths.root) == [
+        f"ROOST_SUBNET: 192.168.56.0/24 is {holder}",
+        f"ROOST_HTTP_PORT: 127.0.0.1:9443 is {holder}",
+    ]
+    assert holders.conflicts(Settings(http_port=9080, https_port=9443), tmp_path) == []
+    assert holders.conflicts(wanted, tmp_path / "another") == []
+
+
+def test_a_halted_clusters_edge_finds_its_port_with_virtual_machines(
+    tmp_path: Path, paths: Paths, fake_docker: FakeDocker
+) -> None:
+    other = Paths(tmp_path, "roost")
+    write(other, Settings(provider="libvirt"))
+    machine_made(other, "control", "libvirt")
+    reasons = holders.conflicts_of_edge(Settings("lab", https_port=9443), paths.root)
+    assert [reason.split(":")[0] for reason in reasons] == ["ROOST_HTTP_PORT"]
+
+
+def test_containers_and_damaged_records_of_other_clusters_are_no_virtual_machines(
+    tmp_path: Path,
+) -> None:
+    for name, record in (("a", Settings("a")), ("b", Settings("c", provider="libvirt"))):
+        other = Paths(tmp_path, name)
+        write(other, record)
+        machine_made(other, "control", record.provider)
+    assert holders.virtual_clusters(Settings("lab"), tmp_path) == []
+
+
 def test_an_open_port_is_told_with_its_process() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -161,16 +199,16 @@ def test_listeners_are_found_in_the_kernels_tables(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("present", [True, False], ids=["docker", "no-docker"])
 def test_a_port_is_missed_by_an_edge_alone(
-    fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch, present: bool
+    paths: Paths, fake_docker: FakeDocker, monkeypatch: pytest.MonkeyPatch, present: bool
 ) -> None:
     """A virtual machine that runs has its ports itself."""
     monkeypatch.setattr(holders, "_is_taken", lambda port: port == 8443)
     fake_docker.present = present
-    [reason] = holders.conflicts_of_edge(Settings("lab"))
+    [reason] = holders.conflicts_of_edge(Settings("lab"), paths.root)
     assert reason.startswith("ROOST_HTTPS_PORT: 127.0.0.1:8443 is taken by ")
-    assert holders.conflicts_of_edge(Settings("lab", provider="libvirt")) == []
+    assert holders.conflicts_of_edge(Settings("lab", provider="libvirt"), paths.root) == []
 
 
-def test_without_docker_its_networks_are_no_reason(fake_docker: FakeDocker) -> None:
+def test_without_docker_its_networks_are_no_reason(paths: Paths, fake_docker: FakeDocker) -> None:
     fake_docker.present = False
-    assert holders.conflicts(Settings("lab")) == []
+    assert holders.conflicts(Settings("lab"), paths.root) == []

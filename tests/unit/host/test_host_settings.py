@@ -16,7 +16,7 @@ from tests.unit.host.helpers import FakeDocker, container
 @pytest.fixture(autouse=True)
 def free_machine(monkeypatch: pytest.MonkeyPatch, fake_docker: FakeDocker) -> None:
     """Nothing of the machine that runs the tests counts, but for the fake Docker."""
-    monkeypatch.setattr(holders, "conflicts", lambda settings: [])
+    monkeypatch.setattr(holders, "conflicts", lambda settings, checkout: [])
     for variable in cluster_settings.VARIABLES.values():
         monkeypatch.delenv(variable, raising=False)
 
@@ -142,7 +142,9 @@ def test_the_name_of_another_checkouts_cluster_is_refused(
 def test_what_another_holds_is_told_before_anything_is_written(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holders, "conflicts", lambda settings: ["port taken", "subnet taken"])
+    monkeypatch.setattr(
+        holders, "conflicts", lambda settings, checkout: ["port taken", "subnet taken"]
+    )
     with pytest.raises(SettingsError) as error:
         settings.record(paths, {})
     assert error.value.reasons == ("port taken", "subnet taken")
