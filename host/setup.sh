@@ -68,11 +68,32 @@ missing_packages() {
   done
 }
 
+# Why Vagrant can't make virtual machines here, which it would say only when the bundle is filled.
+provider_problems() {
+  local provider folder said
+  provider=${PROVIDER:-$(python3 host/settings.py get provider 2>/dev/null || true)}
+  case "$provider" in virtualbox | libvirt) ;; *) return 0 ;; esac
+  command -v vagrant >/dev/null || return 0
+  folder=$(mktemp -d)
+  echo 'Vagrant.configure("2") { |config| config.vm.box = "none" }' >"$folder/Vagrantfile"
+  said=$(cd "$folder" && env -u VAGRANT_CWD -u VAGRANT_DOTFILE_PATH -u VAGRANT_VAGRANTFILE \
+    VAGRANT_DEFAULT_PROVIDER="$provider" vagrant status 2>&1) || {
+    echo "PROVIDER=$provider: Vagrant can't make machines with it here, and says:"
+    echo "$said"
+    case "$provider" in
+      virtualbox) echo "Debian 12 has no VirtualBox; install one that this Vagrant knows, or choose another PROVIDER" ;;
+      libvirt) echo "on Debian 12 as root: apt-get install vagrant-libvirt libvirt-daemon-system qemu-system-x86" ;;
+    esac
+  }
+  rm -rf "$folder"
+}
+
 # What nobody but the machine's owner can put right.
 problems() {
   local minor backend
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     echo "python3: expected 3.11 or newer, which Ansible's release needs; install it and put it first in PATH"
+  provider_problems
   # What is missing of a bundle that is there, filling it says.
   if $importing || [ -e "${ROOST_CACHE:-$HOME/.cache/roost}/bundle.lock" ]; then return 0; fi
   [ "$(id -u)" = 0 ] ||
@@ -124,6 +145,13 @@ refusals() {
   fi
 }
 
+# Ends with what is wrong, if something is.
+refuse() {
+  [ -n "$1" ] || return 0
+  sed '/^$/d; s/^/setup: /' <<<"$1" >&2
+  exit 1
+}
+
 main() {
   local wanted bad
   wanted=$(missing_packages)
@@ -132,14 +160,12 @@ main() {
     [ -z "$wanted" ] || bad+=$'\n'"missing packages: $wanted"
     [ -n "$bad" ] || { say "nothing is missing"; exit 0; }
   fi
-  if [ -n "$bad" ]; then
-    sed '/^$/d; s/^/setup: /' <<<"$bad" >&2
-    say "nothing was changed" >&2
-    exit 1
-  fi
+  [ -z "$bad" ] || refuse "$bad"$'\n'"nothing was changed"
   install_packages "$wanted"
+  # If Vagrant was among them, it can be asked only now.
+  [ -z "$wanted" ] || refuse "$(provider_problems)"
   # Debian's package starts it.
-  case " $wanted" in *" docker.io "*) host/docker_engine adopt ;; esac
+  case " $wanted " in *" docker.io "*) host/docker_engine adopt ;; esac
   host/docker_engine start
   host/venv .venv requirements.txt
 }

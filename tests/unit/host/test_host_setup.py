@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from host.cluster_settings import Paths, Settings, write
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 OLD = "go: found go1.20, expected go1.26 or newer"
 
@@ -65,7 +67,18 @@ class Machine:
         self.programs = folder / "programs"
         self.programs.mkdir()
         self.cache = folder / "cache"
-        for name in ("bash", "cat", "cut", "dirname", "head", "readlink", "sed", "tail", "uname"):
+        for name in (
+            "bash",
+            "cat",
+            "cut",
+            "dirname",
+            "head",
+            "env",
+            "mktemp",
+            "rm",
+            "sed",
+            "uname",
+        ):
             (self.programs / name).symlink_to(shutil.which(name) or name)
         self.have("python3", f'exec {sys.executable} "$@"')
         self.have("id", '[ "$*" = -u ] && echo 0 || echo root')
@@ -74,7 +87,9 @@ class Machine:
         (self.programs / name).write_text(f"#!/bin/bash\n{script}\n")
         (self.programs / name).chmod(0o755)
 
-    def setup(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def setup(
+        self, *arguments: str, checkout: Path = REPOSITORY, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         environment = {
             "PATH": str(self.programs),
             "HOME": str(self.cache.parent),
@@ -83,7 +98,7 @@ class Machine:
             **variables,
         }
         return subprocess.run(
-            [REPOSITORY / "host" / "setup.sh", *arguments],
+            [checkout / "host" / "setup.sh", *arguments],
             env=environment,
             capture_output=True,
             text=True,
@@ -130,3 +145,59 @@ def test_filling_the_bundle_takes_root(machine: Machine) -> None:
     machine.cache.mkdir()
     (machine.cache / "bundle.lock").write_text("{}")
     assert reason not in machine.setup("--check").stderr
+
+
+ONLY_LIBVIRT = """[ "$* $VAGRANT_DEFAULT_PROVIDER" = "status libvirt" ] && exit
+echo "The provider '$VAGRANT_DEFAULT_PROVIDER' could not be found" >&2
+exit 1"""
+
+
+def test_a_provider_that_vagrant_lacks_is_told_before_the_bundle_is_filled(
+    machine: Machine,
+) -> None:
+    machine.have("vagrant", ONLY_LIBVIRT)
+    done = machine.setup("--check", PROVIDER="virtualbox")
+    assert done.returncode == 1
+    assert (
+        "setup: PROVIDER=virtualbox: Vagrant can't make machines with it here, and says:\n"
+        "setup: The provider 'virtualbox' could not be found\n"
+        "setup: Debian 12 has no VirtualBox; install one that this Vagrant knows"
+    ) in done.stderr
+    for provider in ("libvirt", "docker"):
+        assert "PROVIDER" not in machine.setup("--check", PROVIDER=provider).stderr
+
+
+def test_the_recorded_provider_is_asked_for(machine: Machine, tmp_path: Path) -> None:
+    machine.have("vagrant", ONLY_LIBVIRT)
+    checkout = tmp_path / "checkout"
+    shutil.copytree(
+        REPOSITORY / "host", checkout / "host", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    write(Paths(checkout, "lab"), Settings("lab", provider="virtualbox"))
+    said = machine.setup("--check", checkout=checkout, ROOST_CLUSTER="lab").stderr
+    assert "setup: PROVIDER=virtualbox: Vagrant can't" in said
+    assert "PROVIDER" not in machine.setup("--check", checkout=checkout).stderr
+
+
+def test_a_vagrant_that_was_just_installed_is_asked_too(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "new").write_text(f"#!/bin/bash\n{ONLY_LIBVIRT}\n")
+    (tmp_path / "new").chmod(0o755)
+    machine.have("apt-get", f"ln -sf {tmp_path / 'new'} {machine.programs / 'vagrant'}")
+    (machine.programs / "ln").symlink_to(shutil.which("ln") or "ln")
+    done = machine.setup(PROVIDER="virtualbox")
+    assert done.returncode == 1
+    assert "setup: The provider 'virtualbox' could not be found" in done.stderr
+    assert "nothing was changed" not in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("vagrant"), reason="vagrant isn't installed")
+@pytest.mark.parametrize(("version", "known"), [("7.0.20r163906", True), ("99.1.4r1", False)])
+def test_vagrant_itself_says_which_virtualbox_it_knows(
+    machine: Machine, version: str, known: bool
+) -> None:
+    for name in ("VBoxManage", "vboxmanage"):
+        machine.have(name, f"echo {version}")
+    path = f"{machine.programs}:{os.environ['PATH']}"
+    said = machine.setup("--check", PROVIDER="virtualbox", PATH=path).stderr
+    assert ("version of VirtualBox installed" not in said) is known, said
+    assert ("PROVIDER=virtualbox" not in said) is known, said
