@@ -70,6 +70,19 @@ module Roost
       end
     end
 
+    # What the playbook asks of a machine and a box may lack. For a trigger, because `make up` runs
+    # no provisioner.
+    def iptables
+      { inline: <<~SHELL }
+        command -v iptables >/dev/null && exit
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends iptables >/dev/null && exit
+        echo "expected iptables in the box, or apt-get to install it; ROOST_BOX names another" >&2
+        exit 1
+      SHELL
+    end
+
     # 127.0.0.1 on the host → the ingress gateway's node ports.
     def forward_ports(node)
       options = data("inventory/group_vars/all/cluster.yml")

@@ -39,6 +39,25 @@ TRIGGER = """
   "result" => cluster.{trigger}(Struct.new(:name, :id).new(:"worker-1", {id})).class.name
 """
 
+# What the Vagrantfile asks Vagrant to do around commands, in its order.
+VAGRANTFILE = """
+  "triggers" => begin
+    found = []
+    trigger = Object.new
+    %i[before after].each do |stage|
+      trigger.define_singleton_method(stage) do |*commands, name:, run_remote: nil, ruby: nil|
+        found << { stage:, commands:, name:, script: run_remote&.fetch(:inline) }
+      end
+    end
+    config = Object.new
+    config.define_singleton_method(:trigger) { trigger }
+    config.define_singleton_method(:vm) { Class.new { def method_missing(*) = nil }.new }
+    Vagrant.define_singleton_method(:configure) { |_, &block| block.call(config) }
+    load "Vagrantfile"
+    found
+  end
+"""
+
 needs_ruby = pytest.mark.skipif(not shutil.which("ruby"), reason="Vagrant brings Ruby along")
 needs_vagrant = pytest.mark.skipif(not shutil.which("vagrant"), reason="vagrant isn't installed")
 
@@ -78,6 +97,7 @@ def load(checkout: Path, result: str = RESULT, **variables: str) -> dict[str, An
     program.chmod(0o755)
     done = subprocess.run(
         [program, "status"],
+        cwd=checkout,
         env=environment(checkout, **variables),
         capture_output=True,
         text=True,
@@ -129,6 +149,58 @@ def test_a_virtual_machine_that_is_new_or_gone_has_another_host_key(
     paths.known_hosts.write_text("10.7.3.101 ssh-ed25519 AAAA\n")
     load(checkout, TRIGGER.format(trigger=trigger, id=id))
     assert (paths.known_hosts.read_text() == "") is forgotten
+
+
+def after_up(checkout: Path, provider: str) -> list[dict[str, Any]]:
+    cluster_settings.write(Paths(checkout, "roost"), Settings(provider=provider))
+    return [
+        trigger
+        for trigger in load(checkout, VAGRANTFILE)["triggers"]
+        if trigger["stage"] == "after" and "up" in trigger["commands"]
+    ]
+
+
+@needs_ruby
+def test_virtual_machines_get_iptables_before_the_playbook_runs(checkout: Path) -> None:
+    assert [trigger["name"] for trigger in after_up(checkout, "docker")] == ["the edge, site.yml"]
+    first, second = after_up(checkout, "libvirt")
+    assert (first["name"], second["name"]) == ("iptables", "the edge, site.yml")
+    assert first["commands"] == second["commands"]
+
+
+@needs_ruby
+@pytest.mark.parametrize(
+    ("present", "apt", "asked", "code"),
+    [
+        (True, "exit 100", [], 0),
+        (False, "exit 0", ["update", "install"], 0),
+        (False, "exit 100", ["update", "install"], 1),
+    ],
+)
+def test_iptables_comes_from_the_boxs_own_archive(
+    checkout: Path, present: bool, apt: str, asked: list[str], code: int
+) -> None:
+    """On a machine whose path has nothing but iptables, if at all, and apt-get."""
+    script = after_up(checkout, "virtualbox")[0]["script"]
+    programs = checkout / "programs"
+    programs.mkdir()
+    commands = {"apt-get": f'echo "$1" >>{checkout}/asked; {apt}'}
+    if present:
+        commands["iptables"] = "exit 0"
+    for name, body in commands.items():
+        (programs / name).write_text(f"#!/bin/bash\n{body}\n")
+        (programs / name).chmod(0o755)
+    done = subprocess.run(
+        [shutil.which("bash") or "bash", "-c", script],
+        env={"PATH": str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert ("ROOST_BOX names another" in done.stderr) is (code != 0)
+    record = checkout / "asked"
+    assert (record.read_text().split() if record.exists() else []) == asked
 
 
 @pytest.fixture(scope="module")
