@@ -38,6 +38,9 @@ options:
     suboptions:
       path: {description: The path., type: path, required: true}
       min_mb: {description: MiB that have to be free there., type: int, required: true}
+  node_name:
+    description: Name that the node is to get; has to be one that Kubernetes takes as it is.
+    type: str
   node_ip:
     description: Address that the node is to use; has to be on an interface, and in O(subnet).
     type: str
@@ -93,6 +96,7 @@ EXAMPLES = r"""
     min_memory_mb: 1700
     min_cpus: 2
     disk: [{path: /var/lib, min_mb: 6000}]
+    node_name: control
     node_ip: 192.168.56.100
     subnet: 192.168.56.0/24
     pod_cidr: 10.244.0.0/16

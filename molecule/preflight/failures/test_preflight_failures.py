@@ -78,6 +78,14 @@ def test_an_address_outside_the_network(refused: Any, addresses: dict[str, str])
         assert f"{name}: node_ip: found {address}, expected an address in 192.168.99.0/24" in said
 
 
+def test_a_name_that_kubernetes_does_not_take(refused: Any) -> None:
+    said = refused(hosts={"worker-1": {"preflight_node_name": "Worker-1"}})
+    assert (
+        "worker-1: node name: found Worker-1, expected at most 63 lower-case letters, dig" in said
+    )
+    assert "rename the machine in the inventory" in said
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -9,7 +9,11 @@ from collections.abc import Iterator, Mapping
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
-from ansible_collections.roost.cluster.plugins.module_utils.node.checks_network import ipv4_network
+from ansible_collections.roost.cluster.plugins.module_utils.node.checks_network import (
+    NODE_NAME,
+    ipv4_network,
+    is_node_name,
+)
 
 # Of those who find out about a wrong one only minutes later, or never.
 NETWORKS = ("pod_cidr", "service_cidr")
@@ -20,11 +24,20 @@ PLACES = {"certificatesDir": "/etc/kubernetes/pki", "etcd.local.dataDir": "/var/
 def problems(values: Mapping[str, Any], role: str) -> list[str]:
     """Every problem at once, each with the option, what it is and what was expected."""
     return [
+        *_name(values["node_name"], role),
         *_address(values["node_ip"], role),
         *_endpoint(values["endpoint"], role),
         *_networks(values, role),
         *_places(values.get("cluster_configuration") or {}, role),
     ]
+
+
+def _name(value: Any, role: str) -> Iterator[str]:
+    if not is_node_name(str(value)):
+        yield (
+            f"{role}_node_name: found {value!r}, expected {NODE_NAME}; rename the machine in the "
+            "inventory"
+        )
 
 
 def _address(value: Any, role: str) -> Iterator[str]:

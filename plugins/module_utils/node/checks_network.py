@@ -15,6 +15,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.problem import 
 _OURS = re.compile(r"^(cni|flannel|veth|kube-)")
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _HOSTNAME = re.compile(rf"^{_LABEL}(\.{_LABEL})*$")
+NODE_NAME = "at most 63 lower-case letters, digits, dots and hyphens, as in worker-1"
 
 
 def ipv4(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
@@ -67,6 +68,18 @@ def hostname(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
             "lower-case letters, digits, dots and hyphens, and not localhost",
             "set one with hostnamectl set-hostname",
         )
+
+
+def node_name(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    name = wishes.get("node_name")
+    if name is not None and not is_node_name(name):
+        yield Problem("node name", name or "none", NODE_NAME, "rename the machine in the inventory")
+
+
+def is_node_name(name: str) -> bool:
+    """Whether Kubernetes takes the name as it is: kubeadm makes capitals small, and then nobody
+    finds the node by its name. It becomes the value of a label as well, which is shorter."""
+    return len(name) <= 63 and bool(_HOSTNAME.fullmatch(name))
 
 
 def ports(machine: Machine, wishes: Wishes) -> Iterator[Problem]:

@@ -42,7 +42,7 @@ def _names_in(certificate: str) -> set[str]:
     except x509.ExtensionNotFound:
         return set()
     return {
-        *names.get_values_for_type(x509.DNSName),
+        *map(_plain, names.get_values_for_type(x509.DNSName)),
         *map(str, names.get_values_for_type(x509.IPAddress)),
     }
 
@@ -57,12 +57,21 @@ def _expected(documents: list[dict[str, Any]]) -> set[str]:
     endpoint = (
         str(cluster["controlPlaneEndpoint"]).rpartition(":")[0] or cluster["controlPlaneEndpoint"]
     )
-    return {
-        *map(str, cluster["apiServer"].get("certSANs") or []),
+    names = (
+        *(cluster["apiServer"].get("certSANs") or []),
         *service,
         f"kubernetes.default.svc.{domain}",
-        str(first),
+        first,
         endpoint,
         init["nodeRegistration"]["name"],
         init["localAPIEndpoint"]["advertiseAddress"],
-    }
+    )
+    return {_plain(str(name)) for name in names}
+
+
+def _plain(name: str) -> str:
+    """A name or address as kubeadm writes it, whichever way it is given."""
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return name.lower()

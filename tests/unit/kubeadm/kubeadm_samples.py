@@ -87,7 +87,7 @@ def found_instead(wanted: str, found: str, *path: str) -> dict[str, Any]:
 
 
 @cache
-def certificate(*more: str, without: str = "") -> str:
+def certificate(*more: str, without: str = "", addresses: tuple[str, ...] = ADDRESSES) -> str:
     """A certificate with the names that kubeadm gives it, and others. Nobody signs with it."""
     import ipaddress
     from datetime import datetime, timedelta, timezone
@@ -101,11 +101,11 @@ def certificate(*more: str, without: str = "") -> str:
     name = x509.Name([])
     now = datetime.now(timezone.utc)
     names = [each for each in (*NAMES, DOMAIN, *more) if each != without]
-    addresses = [x509.IPAddress(ipaddress.ip_address(each)) for each in ADDRESSES]
+    numbers = [x509.IPAddress(ipaddress.ip_address(each)) for each in addresses]
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([*map(x509.DNSName, names), *addresses]), critical=False
+            x509.SubjectAlternativeName([*map(x509.DNSName, names), *numbers]), critical=False
         )
         .sign(key, hashes.SHA256())
     )

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import KubeadmError
 from ansible_collections.roost.cluster.plugins.plugin_utils.kubeadm import drift
-from kubeadm_samples import certificate, documents, found_instead, seen
+from ansible_collections.roost.cluster.plugins.plugin_utils.kubeadm.sans import certificate_names
+from kubeadm_samples import ADDRESSES, certificate, documents, found_instead, seen
 
 CLUSTER = ("config_maps", "kubeadm-config", "data", "ClusterConfiguration")
 KUBELETS = ("config_maps", "kubelet-config", "data", "kubelet")
@@ -105,6 +106,13 @@ def test_a_name_that_the_certificate_lacks() -> None:
 def test_a_name_that_left_the_description_leaves_the_certificate() -> None:
     [change], _steps = compared({**seen(), "certificate": certificate("old.example")})
     assert change["why"] == "it also has old.example; it is made anew"
+
+
+def test_names_are_compared_as_kubeadm_writes_them() -> None:
+    described = documents()
+    described[1]["apiServer"]["certSANs"] = ["API.example", "2001:DB8:0::1"]
+    made = certificate(addresses=(*ADDRESSES, "2001:db8::1"))
+    assert certificate_names(made, described) == []
 
 
 def test_another_name_is_one_change() -> None:

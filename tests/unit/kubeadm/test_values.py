@@ -25,6 +25,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.surroundings
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.values import problems
 
 RIGHT: dict[str, Any] = {
+    "node_name": "control",
     "node_ip": "192.168.56.100",
     "endpoint": "192.168.56.100:6443",
     "pod_cidr": "10.244.0.0/16",
@@ -35,13 +36,17 @@ RIGHT: dict[str, Any] = {
 def test_right_values_have_no_problem() -> None:
     assert problems(RIGHT, "control_plane") == []
     assert problems({**RIGHT, "endpoint": "api.example.org:443"}, "control_plane") == []
-    worker = {"node_ip": RIGHT["node_ip"], "endpoint": RIGHT["endpoint"]}
+    worker = {name: RIGHT[name] for name in ("node_name", "node_ip", "endpoint")}
     assert problems(worker, "worker") == []
+    assert problems({**worker, "node_name": "worker-1.example.org"}, "worker") == []
 
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
+        ("node_name", "Worker-1", "found 'Worker-1', expected at most 63 lower-case letters, "),
+        ("node_name", "worker_1", "found 'worker_1', expected .*; rename the machine in the inv"),
+        ("node_name", "w" * 64, "expected at most 63 lower-case letters"),
         ("node_ip", "fe80::1", "found 'fe80::1', expected an IPv4 address of the machine"),
         ("node_ip", "192.168.56.300", "expected an IPv4 address of the machine"),
         (
@@ -98,7 +103,7 @@ def test_all_are_told_at_once() -> None:
         checked_control_plane_documents(wrong)
     assert str(refused.value).count("found 'none'") == 3
     with pytest.raises(AnsibleFilterError, match="worker_endpoint: found 'none'"):
-        checked_join_document({"node_ip": "192.168.56.101", "endpoint": "none"})
+        checked_join_document({**RIGHT, "endpoint": "none"})
 
 
 def test_an_address_of_another_machine_is_refused() -> None:

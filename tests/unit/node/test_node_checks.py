@@ -165,6 +165,8 @@ def test_ipv6_alone_is_refused_by_name() -> None:
     [
         ({"subnet": "192.168.57.0/24"}, ["node_ip"]),
         ({"node_ip": "fd00::1"}, ["node_ip"]),
+        ({"node_name": "worker-1.example.org"}, []),
+        ({"node_name": "Worker-1"}, ["node name"]),
         ({"pod_cidr": "10.100.0.0/16"}, ["pod_cidr"]),
         ({"service_cidr": "192.168.0.0/16"}, ["service_cidr", "service_cidr"]),
         ({"swap": "off", "node_ip": None, "disk": None, "ports": None}, []),
