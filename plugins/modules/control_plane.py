@@ -119,6 +119,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.control_plan
     act,
     decide,
     look,
+    look_again,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.surroundings import (
     own_address,
@@ -144,7 +145,7 @@ def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]
         act(plan, params["documents"], params["images"])
         if plan.action in FRESH:
             return result
-        state = look()
+        state = look_again(node)
     return {**result, "seen": observed.control_plane(params["documents"], state.objects, node)}
 
 

@@ -105,12 +105,17 @@ def decide(state: State, node: str) -> Plan:
         if not state.etcd_data:
             return _again(state, "an earlier run of kubeadm init ended before etcd held anything")
         return Plan("recover", "the control plane is there, and its API doesn't answer")
-    missing = [name for name in (f"Node/{node}", *LEFT_BY_INIT) if name not in state.objects]
+    missing = lacking(state, node)
     if not missing:
         return Plan("nothing")
     if "ConfigMap/kubeadm-config" in missing:
         return unrecorded(state, state.nodes, node)
     return Plan("finish", f"an earlier run ended before {', '.join(missing)}", tuple(missing))
+
+
+def lacking(state: State, node: str) -> list[str]:
+    """What kubeadm init leaves and the API hasn't, by kind and name."""
+    return [name for name in (f"Node/{node}", *LEFT_BY_INIT) if name not in state.objects]
 
 
 def unrecorded(state: State, nodes: Iterable[str], node: str) -> Plan:
@@ -159,6 +164,20 @@ def look() -> State:
     if left.code or nodes.code:
         return state
     return replace(state, api=True, objects={**by_name(left.out), **by_name(nodes.out)})
+
+
+def look_again(node: str) -> State:
+    """What a machine is like of which the API has just answered; all that is compared is there."""
+    state = look()
+    missing = lacking(state, node)
+    if missing:
+        found = f"that it lacks {', '.join(missing)}" if state.api else "no answer"
+        raise KubeadmError(
+            "the API server of this machine: expected what kubeadm init makes in the cluster, "
+            f"found {found} after it had answered, so nothing was compared. Put right what is said "
+            f"below, and run the same again.\n{causes.told()}"
+        )
+    return state
 
 
 def _recorded(kubeconfig: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
+    causes,
     control_plane,
     etcd,
 )
@@ -19,6 +20,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands imp
     wrong_images,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.observed import by_name
+from ansible_collections.roost.cluster.plugins.modules import control_plane as module
 
 NODE = "control"
 ALL = control_plane.LEFT_BY_INIT
@@ -132,6 +134,34 @@ def test_half_an_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     seen = control_plane.look()
     assert seen.admin_conf
     assert not seen.api
+
+
+@pytest.mark.parametrize(
+    ("seen", "found"),
+    [
+        (state(manifests=True, etcd_data=True, admin_conf=True), "found no answer after it had"),
+        (state(**RUNNING, left=ALL), "found that it lacks Node/control after"),
+        (state(**RUNNING, nodes=(NODE,), left=ALL[1:]), "lacks ConfigMap/kubeadm-config after"),
+    ],
+)
+def test_an_api_that_goes_away_again_is_told(
+    seen: control_plane.State, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between what was done and what is compared."""
+    states = iter([state(manifests=True, etcd_data=True, admin_conf=True), seen])
+    monkeypatch.setattr(module, "look", lambda: next(states))
+    monkeypatch.setattr(control_plane, "look", lambda: next(states))
+    monkeypatch.setattr(module, "act", lambda *_given: None)
+    monkeypatch.setattr(module.unproved, "take_back", lambda _check_mode: [])
+    monkeypatch.setattr(causes, "sources", dict)
+    documents = [
+        {
+            "nodeRegistration": {"name": NODE},
+            "localAPIEndpoint": {"advertiseAddress": "127.0.0.1"},
+        }
+    ]
+    with pytest.raises(KubeadmError, match=found):
+        module.start({"documents": documents, "images": {}}, False, NODE)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

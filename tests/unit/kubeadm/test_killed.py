@@ -176,3 +176,57 @@ def test_a_reset_that_was_killed_is_taken_up_and_copies_nothing_again(
     reset.reset()
     assert copies(tmp_path) == before
     assert not reset.begun()
+
+
+def test_half_a_copy_of_an_earlier_run_goes(machine: Any, tmp_path: Path) -> None:
+    half = tmp_path / "roost" / "etcd-20260101T000000.unfinished"
+    half.mkdir(parents=True)
+    (half / "db").write_text("half")
+    reset.reset()
+    [copy] = copies(tmp_path)
+    assert (copy / "member").is_dir()
+
+
+@pytest.fixture
+def idle(machine: Any) -> Iterator[Any]:
+    """The same, with an etcd that a test ends where the reset doesn't get that far."""
+    yield machine
+    for process in reset.processes("etcd", reset.ETCD_DATA):
+        os.kill(process, signal.SIGTERM)
+
+
+def test_a_copy_that_has_no_room_is_not_begun(
+    idle: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=3)
+    monkeypatch.setattr(reset.shutil, "disk_usage", lambda _path: full)
+    with pytest.raises(commands.KubeadmError, match="found 0 MiB free, expected 1 MiB for a copy"):
+        reset.reset()
+    assert idle == [], "nothing was stopped for it"
+    assert copies(tmp_path) == []
+
+
+def test_a_copy_that_fails_is_told(machine: Any, tmp_path: Path) -> None:
+    """The reason alone, of all that the copying says."""
+    os.mkfifo(reset.ETCD_DATA / "member" / "pipe")
+    said = (
+        r"expected a copy of \S+etcd, which can't be made, so nothing was reset: `\S+` is a named"
+    )
+    with pytest.raises(commands.KubeadmError, match=said):
+        reset.reset()
+    assert [words[0] for words in machine] == ["systemctl"]
+    assert not reset.begun()
+
+
+def test_what_cannot_be_removed_is_named(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(path: Path) -> None:
+        raise OSError(16, "Device or resource busy", str(path))
+
+    (reset.ETCD_DATA / "note").write_text("a file, not a directory")
+    with monkeypatch.context() as patch:
+        patch.setattr(reset.shutil, "rmtree", busy)
+        with pytest.raises(commands.KubeadmError, match="member: expected to be removed, and it c"):
+            reset.reset()
+    assert reset.begun(), "the next run takes it up"
+    reset.reset()
+    assert list(reset.ETCD_DATA.iterdir()) == []
