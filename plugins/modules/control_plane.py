@@ -128,6 +128,8 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.core import Sta
 
 # What these make is as described.
 FRESH = ("init", "reset")
+# Where these are to be done, the API says already what there is.
+COMPARED = ("nothing", "start")
 
 
 def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]:
@@ -137,9 +139,9 @@ def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]
     plan = decide(state, node)
     changes += told(plan)
     result: dict[str, Any] = {"changed": bool(changes), "changes": changes}
-    if plan.action != "nothing":
-        if check_mode:
-            return result
+    if check_mode and plan.action not in COMPARED:
+        return result
+    if plan.action != "nothing" and not check_mode:
         for address in addresses(params["documents"][0]):
             own_address(address)
         act(plan, params["documents"], params["images"])

@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
     causes,
     etcd,
+    kubelet,
     membership,
     pod_network,
     reset,
@@ -26,7 +27,6 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands imp
     KubeadmError,
     kubeadm,
     kubectl,
-    must,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import as_text
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.observed import by_name
@@ -66,6 +66,8 @@ class State:
     recorded: bool = False
     # The API that kubelet asks, by its credentials.
     server: str = ""
+    # Whether kubelet runs; without it everything else goes on as it is.
+    running: bool = False
     # By kind and name: all nodes, and what kubeadm init leaves.
     objects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -80,7 +82,7 @@ class State:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do, and why. `action` is nothing, init, finish, recover or reset."""
+    """What to do, and why. `action` is nothing, start, init, finish, recover or reset."""
 
     action: str
     why: str = ""
@@ -107,7 +109,7 @@ def decide(state: State, node: str) -> Plan:
         return Plan("recover", "the control plane is there, and its API doesn't answer")
     missing = lacking(state, node)
     if not missing:
-        return Plan("nothing")
+        return Plan("nothing") if state.running else Plan("start", "kubelet doesn't run")
     if "ConfigMap/kubeadm-config" in missing:
         return unrecorded(state, state.nodes, node)
     return Plan("finish", f"an earlier run ended before {', '.join(missing)}", tuple(missing))
@@ -163,7 +165,8 @@ def look() -> State:
     # Half an answer would look as if something was missing.
     if left.code or nodes.code:
         return state
-    return replace(state, api=True, objects={**by_name(left.out), **by_name(nodes.out)})
+    objects = {**by_name(left.out), **by_name(nodes.out)}
+    return replace(state, api=True, running=kubelet.runs(), objects=objects)
 
 
 def look_again(node: str) -> State:
@@ -186,7 +189,9 @@ def _recorded(kubeconfig: Path) -> bool:
 
 def act(plan: Plan, documents: list[dict[str, Any]], images: dict[str, str]) -> None:
     """Bring the machine to the state; `images` are the names and digests that init may run."""
-    if plan.action == "recover":
+    if plan.action == "start":
+        kubelet.start()
+    elif plan.action == "recover":
         _recover(documents[0]["nodeRegistration"]["name"], documents, images)
     elif plan.action == "finish":
         _finish(plan.missing, documents)
@@ -202,7 +207,7 @@ def _recover(node: str, documents: list[dict[str, Any]], images: dict[str, str])
 
     Only what they say leads to a reset, never that they say nothing.
     """
-    must(["systemctl", "start", "kubelet.service"])
+    kubelet.start()
     until = time.monotonic() + RECOVERY_SECONDS
     while True:
         plan, silence = _recovered(node)

@@ -1,6 +1,6 @@
 # Copyright: the Roost developers
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Gives kubelet another configuration, and the old one back where it doesn't run with the new."""
+"""Starts kubelet, and gives it another configuration, or the old one back where it doesn't run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import cause
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     KubeadmError,
     must,
+    run,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.observed import KUBELET_FILE
 
@@ -21,6 +22,14 @@ HEALTH = "http://127.0.0.1:10248/healthz"
 HEALTHY_SECONDS = 60
 # Healthy for so long, it hasn't only just started to fail.
 STEADY_SECONDS = 2
+
+
+def runs() -> bool:
+    return run(["systemctl", "is-active", "--quiet", "kubelet.service"]).code == 0
+
+
+def start() -> None:
+    must(["systemctl", "start", "kubelet.service"])
 
 
 def reconfigure(write: Sequence[str], documents: str | None = None) -> None:

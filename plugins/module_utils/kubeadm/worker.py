@@ -25,8 +25,6 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands imp
     KubeadmError,
     kubeadm,
     kubectl,
-    must,
-    run,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.documents import (
     CRI_SOCKET,
@@ -129,13 +127,12 @@ def look(node: str) -> State:
         leftovers = any(Path(path).exists() for path in HALF_JOINED)
         return State(False, "unknown", False, leftovers, control_plane=control_plane)
     asked = kubectl(KUBELET_CONF, "get", "node", node, "-o", "json")
-    running = run(["systemctl", "is-active", "--quiet", "kubelet.service"]).code == 0
     said = (asked.err.strip().splitlines() or [""])[-1]
     found = {} if asked.code else json.loads(asked.out)
     return State(
         credentials=True,
         answer=answer_of(asked.code, asked.err),
-        running=running,
+        running=kubelet.runs(),
         said=said,
         server=server,
         control_plane=control_plane,
@@ -159,7 +156,7 @@ def observe(state: State) -> dict[str, Any]:
 def act(plan: Plan, document: dict[str, Any], node: str) -> None:
     """Bring the machine to the state, and wait until the cluster knows the node."""
     if plan.action == "start":
-        must(["systemctl", "start", "kubelet.service"])
+        kubelet.start()
         return
     if plan.action == "reset":
         kubeadm("reset", "--force", "--cri-socket", CRI_SOCKET)

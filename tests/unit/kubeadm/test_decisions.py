@@ -13,6 +13,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
     causes,
     control_plane,
     etcd,
+    kubelet,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     Done,
@@ -26,6 +27,17 @@ NODE = "control"
 ALL = control_plane.LEFT_BY_INIT
 
 
+PARAMETERS = {
+    "documents": [
+        {
+            "nodeRegistration": {"name": NODE},
+            "localAPIEndpoint": {"advertiseAddress": "127.0.0.1"},
+        }
+    ],
+    "images": {},
+}
+
+
 def state(
     nodes: tuple[str, ...] = (), left: tuple[str, ...] = (), **given: Any
 ) -> control_plane.State:
@@ -33,7 +45,13 @@ def state(
     return control_plane.State(**given, objects=objects)
 
 
-RUNNING = {"manifests": True, "etcd_data": True, "admin_conf": True, "api": True}
+RUNNING = {
+    "manifests": True,
+    "etcd_data": True,
+    "admin_conf": True,
+    "api": True,
+    "running": True,
+}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +71,7 @@ RUNNING = {"manifests": True, "etcd_data": True, "admin_conf": True, "api": True
         (state(**RUNNING, left=ALL), "finish"),
         (state(**RUNNING, nodes=(NODE,), left=ALL), "nothing"),
         (state(**RUNNING, nodes=(NODE, "worker-1"), left=ALL), "nothing"),
+        (state(**{**RUNNING, "running": False}, nodes=(NODE,), left=ALL), "start"),
     ],
 )
 def test_control_plane(seen: control_plane.State, action: str) -> None:
@@ -154,14 +173,27 @@ def test_an_api_that_goes_away_again_is_told(
     monkeypatch.setattr(module, "act", lambda *_given: None)
     monkeypatch.setattr(module.unproved, "take_back", lambda _check_mode: [])
     monkeypatch.setattr(causes, "sources", dict)
-    documents = [
-        {
-            "nodeRegistration": {"name": NODE},
-            "localAPIEndpoint": {"advertiseAddress": "127.0.0.1"},
-        }
-    ]
     with pytest.raises(KubeadmError, match=found):
-        module.start({"documents": documents, "images": {}}, False, NODE)
+        module.start(PARAMETERS, False, NODE)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_kubelet_that_is_stopped_is_started_and_the_rest_compared(
+    check_mode: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    stopped = state(**{**RUNNING, "running": False}, nodes=(NODE,), left=ALL)
+    monkeypatch.setattr(module, "look", lambda: stopped)
+    monkeypatch.setattr(control_plane, "look", lambda: stopped)
+    monkeypatch.setattr(kubelet, "start", lambda: started.append("kubelet"))
+    monkeypatch.setattr(module.unproved, "take_back", lambda _check_mode: [])
+    monkeypatch.setattr(module.observed, "control_plane", lambda *_given: "all")
+    assert module.start(PARAMETERS, check_mode, NODE) == {
+        "changed": True,
+        "changes": [{"what": "control plane: start", "why": "kubelet doesn't run"}],
+        "seen": "all",
+    }
+    assert started == ([] if check_mode else ["kubelet"])
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
