@@ -143,7 +143,8 @@ def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]
     changes = unproved.take_back(check_mode)
     state = look(node)
     endpoint = params["document"]["discovery"]["bootstrapToken"]["apiServerEndpoint"]
-    plan = decide(state, endpoint)
+    address = node_ip(params["document"])
+    plan = decide(state, endpoint, address)
     needs_join = plan.action in ("join", "reset")
     changed = plan.action != "nothing"
     if changed:
@@ -155,7 +156,7 @@ def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]
     }
     if needs_join and not params["token"] and not check_mode:
         # Before a token is made.
-        own_address(node_ip(params["document"]))
+        own_address(address)
         api_answers(endpoint)
     if changed and not check_mode and (params["token"] or not needs_join):
         act(plan, params["document"], node)

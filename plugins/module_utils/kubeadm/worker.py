@@ -71,9 +71,11 @@ class Plan:
     why: str = ""
 
 
-def decide(state: State, endpoint: str) -> Plan:
-    """What a seen state asks for, of a machine that is to be a worker of the cluster there."""
+def decide(state: State, endpoint: str, address: str) -> Plan:
+    """What a seen state asks for, of a machine that is to be a worker of the cluster at the
+    endpoint, and a node with this address."""
     _refuse_others(state, endpoint)
+    _refuse_another_address(state, address)
     if not state.credentials and state.leftovers:
         return Plan("reset", "an earlier join ended half-way")
     if not state.credentials:
@@ -108,6 +110,21 @@ def _refuse_others(state: State, endpoint: str) -> None:
             "worker, so nothing was changed. Correct the machine's address in the inventory; if "
             "what it holds may go, run `kubeadm reset` on it first, and remove what is left in "
             "/var/lib/etcd"
+        )
+
+
+def _refuse_another_address(state: State, address: str) -> None:
+    """kubelet keeps the address with which it has joined."""
+    known = (state.node.get("status") or {}).get("addresses") or []
+    found = [one["address"] for one in known if one["type"] == "InternalIP"]
+    if found and address not in found:
+        name = state.node["metadata"]["name"]
+        raise KubeadmError(
+            f"{name}: joined with the address {', '.join(found)}, expected {address}, and a node "
+            "keeps its address, so nothing was changed. Correct node_ip in the inventory; to give "
+            f"the node another one, run `kubectl drain {name} --ignore-daemonsets "
+            f"--delete-emptydir-data` and `kubectl delete node {name}`, `kubeadm reset` on the "
+            "machine, and the same again"
         )
 
 

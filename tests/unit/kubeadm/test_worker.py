@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import membership, worker
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import KubeadmError
 
 ENDPOINT = "192.168.56.100:6443"
+ADDRESS = "192.168.56.101"
 OURS, OTHERS = f"https://{ENDPOINT}", "https://10.9.0.1:6443"
 
 
@@ -31,12 +33,12 @@ def joined(answer: str, running: bool = True) -> worker.State:
     ],
 )
 def test_what_is_to_be_done(seen: worker.State, action: str) -> None:
-    assert worker.decide(seen, ENDPOINT).action == action
+    assert worker.decide(seen, ENDPOINT, ADDRESS).action == action
 
 
 def test_a_worker_whose_api_is_silent_is_left_alone() -> None:
     with pytest.raises(worker.Silent, match=f"at {OURS} doesn't answer .* nothing was changed"):
-        worker.decide(joined("unreachable"), ENDPOINT)
+        worker.decide(joined("unreachable"), ENDPOINT, ADDRESS)
 
 
 @pytest.mark.parametrize("answer", ["registered", "unknown", "unreachable"])
@@ -45,7 +47,7 @@ def test_a_machine_of_another_cluster_is_left_alone(answer: str) -> None:
     seen = replace(joined(answer), server=OTHERS)
     said = f"belongs to the cluster at {OTHERS}, expected {OURS} or none, so nothing was changed"
     with pytest.raises(KubeadmError, match=said):
-        worker.decide(seen, ENDPOINT)
+        worker.decide(seen, ENDPOINT, ADDRESS)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,27 @@ def test_a_machine_of_another_cluster_is_left_alone(answer: str) -> None:
 def test_a_control_plane_is_never_reset(seen: worker.State) -> None:
     seen = replace(seen, control_plane="/var/lib/etcd/member")
     with pytest.raises(KubeadmError, match="/var/lib/etcd/member: this machine is a control plane"):
-        worker.decide(seen, ENDPOINT)
+        worker.decide(seen, ENDPOINT, ADDRESS)
+
+
+def node(*addresses: str) -> dict[str, Any]:
+    hostname = {"type": "Hostname", "address": "worker-1"}
+    internal = [{"type": "InternalIP", "address": address} for address in addresses]
+    return {"metadata": {"name": "worker-1"}, "status": {"addresses": [*internal, hostname]}}
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_another_address_of_a_node_is_refused(running: bool) -> None:
+    seen = replace(joined("registered", running), node=node("10.0.2.15"))
+    said = f"worker-1: joined with the address 10.0.2.15, expected {ADDRESS}.* `kubeadm reset`"
+    with pytest.raises(KubeadmError, match=said):
+        worker.decide(seen, ENDPOINT, ADDRESS)
+
+
+@pytest.mark.parametrize("addresses", [(), (ADDRESS,), ("fd00::1", ADDRESS)])
+def test_its_own_address_or_none_yet_is_fine(addresses: tuple[str, ...]) -> None:
+    seen = replace(joined("registered"), node=node(*addresses))
+    assert worker.decide(seen, ENDPOINT, ADDRESS).action == "nothing"
 
 
 def test_where_a_machine_belongs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
