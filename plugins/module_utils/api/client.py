@@ -15,6 +15,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.execution import
     Executed,
     executed,
 )
+from ansible_collections.roost.cluster.plugins.module_utils.api.expiry import RENEWAL
 from ansible_collections.roost.cluster.plugins.module_utils.api.kinds import KINDS, object_path
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import (
     FIELD_MANAGER,
@@ -265,9 +266,10 @@ def repair(error: str) -> str:
     """What to do about a connection that failed in this way."""
     if "certificate is not yet valid" in error or "certificate has expired" in error:
         now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+        expired = f"; {RENEWAL}" if "certificate has expired" in error else ""
         return (
             f"It is {now} by the clock of this machine: set it right if it is off, for example by "
-            "NTP, and run the same again"
+            f"NTP, and run the same again{expired}"
         )
     return "Look whether the control plane runs and this machine reaches it, and run the same again"
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
+from ansible_collections.roost.cluster.plugins.module_utils.api.expiry import RENEWAL
 from ansible_collections.roost.cluster.plugins.module_utils.node.listeners import listeners
 
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -41,12 +42,12 @@ class Cause:
     means: Callable[[re.Match[str]], str]
 
 
-def _clock(match: re.Match[str]) -> str:
+def _certificate(match: re.Match[str]) -> str:
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-    return (
-        f"a clock is off, of this machine or of the one that made the certificate: {match[0]}. It "
-        f"is {now} here: set both clocks right, by NTP for example"
-    )
+    clocks = f"{match[0]}. It is {now} here: set both clocks right, by NTP for example"
+    if match["side"] != "after":
+        return f"a clock is off, of this machine or of the one that made the certificate: {clocks}"
+    return f"a certificate ran out on {match['limit']}, or a clock is off: {clocks}; {RENEWAL}"
 
 
 def _disk(_match: re.Match[str]) -> str:
@@ -98,9 +99,10 @@ CAUSES = (
     Cause(re.compile(r"^(?!.*inotify).*no space left on device"), _disk),
     Cause(
         re.compile(
-            r"certificate has expired or is not yet valid(?:: current time \S+ is \w+ \S+)?"
+            r"certificate has expired or is not yet valid"
+            r"(?:: current time \S+ is (?P<side>\w+) (?P<limit>[^\s\"\\]+))?"
         ),
-        _clock,
+        _certificate,
     ),
     Cause(re.compile(r"listen tcp4? \S*:(\d+): bind: address already in use"), _taken),
     Cause(

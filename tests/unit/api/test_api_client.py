@@ -17,6 +17,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.api.client import (
     KubernetesClient,
     Refused,
     Unreachable,
+    repair,
 )
 
 SERVICE = {
@@ -255,3 +256,16 @@ def test_no_server(tmp_path: Path) -> None:
     ended = client.execute("digits", "app-1", "istio-proxy", ["true"])
     assert ended.code is None
     assert "exec in app-1: " in ended.errors
+
+
+@pytest.mark.parametrize(
+    ("error", "renewed"),
+    [
+        ("certificate verify failed: certificate has expired (_ssl.c:1006)", True),
+        ("certificate verify failed: certificate is not yet valid (_ssl.c:1006)", False),
+    ],
+)
+def test_a_certificate_that_has_run_out_is_told_beside_a_clock(error: str, renewed: bool) -> None:
+    told = repair(error)
+    assert "by the clock of this machine: set it right if it is off" in told
+    assert ("`kubeadm certs renew all`" in told) == renewed

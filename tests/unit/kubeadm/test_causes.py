@@ -27,6 +27,7 @@ CLOCK = (
     'nodes\\": tls: failed to verify certificate: x509: certificate has expired or is not yet '
     'valid: current time 2026-11-28T16:00:00Z is before 2026-11-28T18:00:00Z"'
 )
+EXPIRED = CLOCK.replace("is before", "is after")
 NODE_IP = (
     '"Failed to set some node status fields" err="failed to validate nodeIP: node IP: '
     '\\"10.9.9.9\\" not found in the host\'s network interfaces" node="control"'
@@ -52,6 +53,7 @@ NOISE = (
         (WATCHER, "the kernel's inotify instances are used up: raise fs.inotify.max_user_i"),
         (FILES, "a process has as many files open as it may: raise LimitNOFILE of its unit, "),
         (CLOCK, "a clock is off, of this machine or of the one that made the certificate: "),
+        (EXPIRED, "a certificate ran out on 2026-11-28T18:00:00Z, or a clock is off: "),
         (NODE_IP, "the node IP 10.9.9.9 is on no interface of this machine: correct the "),
         (IMAGE, "the image registry.k8s.io/pause:9 can't be had from the bundle's registry: "),
         (TIMEOUT, "TCP port 6443 is blocked: 192.168.56.100 doesn't answer there; "),
@@ -61,6 +63,13 @@ def test_a_line_shows_a_cause(line: str, cause: str) -> None:
     told, shows = causes.shown({"the journal": [NOISE, line, NOISE]})
     assert told.startswith(f"probable cause: {cause}")
     assert shows == f"  it shows in the journal: {line}"
+
+
+def test_how_certificates_are_renewed_is_told_where_one_may_have_run_out() -> None:
+    expired, early = (next(causes.shown({"a log": [line]})) for line in (EXPIRED, CLOCK))
+    assert "set both clocks right" in expired
+    assert "`kubeadm certs renew all`" in expired
+    assert "renew" not in early
 
 
 def test_who_has_the_port_is_told() -> None:
