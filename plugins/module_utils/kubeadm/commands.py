@@ -18,7 +18,6 @@ BINARIES = Path("/usr/local/bin")
 LOCK = Path("/run/roost-kubeadm.lock")
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
 KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
-SOCKET = "/run/containerd/containerd.sock"
 TAIL = 2000
 # The lock, while it is held. Commands hold it as well: they go on when what started them is killed.
 _held: list[int] = []
