@@ -51,6 +51,10 @@ LEFT_BY_INIT = (
 # has the certificate in itself.
 ROTATED = "kubelet-client-current.pem"
 RECOVERY_SECONDS = 90
+GIVE_UP = (
+    "to give the cluster up, run `kubeadm reset` on the machine, or `make down` where `make up` has "
+    "made it"
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def unrecorded(state: State, nodes: Iterable[str], node: str) -> Plan:
         raise KubeadmError(
             "ConfigMap/kubeadm-config: expected in kube-system, where kubeadm init leaves it, "
             f"and not found, while {', '.join(belong)} belong to the cluster, so nothing was "
-            "reset; restore it, or remove the cluster with `make down`"
+            f"reset. Restore it, and run the same again; {GIVE_UP}"
         )
     return _again(state, "an earlier run of kubeadm init ended before it recorded the cluster")
 
@@ -141,7 +145,7 @@ def _again(state: State, why: str) -> Plan:
             f"{reset.ETCD_DATA}: expected the data of the cluster that kubeadm init has finished "
             f"on this machine ({KUBELET_CONF} says so), and found none of it, so nothing was "
             "reset. Mount its disk or put a copy back, reboot the machine, and run the same again; "
-            "to give the cluster up, run `kubeadm reset` on the machine first"
+            f"{GIVE_UP}"
         )
     return Plan("reset", why)
 
@@ -217,7 +221,7 @@ def _recover(node: str, documents: list[dict[str, Any]], images: dict[str, str])
         if time.monotonic() > until:
             raise KubeadmError(
                 f"{silence}, so nothing was reset. Put right what is said below, and run the same "
-                f"again; to give the cluster up, run `make down`.\n{causes.told()}"
+                f"again; {GIVE_UP}.\n{causes.told()}"
             )
         time.sleep(1)  # polled: there is nothing yet that could be watched
 

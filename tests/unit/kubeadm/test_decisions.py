@@ -205,9 +205,21 @@ def test_objects_are_found_by_kind_and_name(count: int) -> None:
     assert list(by_name(text)) == ["Node/a", "Node/b"][:count]
 
 
+WAYS = "run `kubeadm reset` on the machine, or `make down` where `make up` has made it"
+
+
 def test_a_cluster_with_workers_is_never_reset() -> None:
-    with pytest.raises(KubeadmError, match="worker-1 belong to the cluster"):
+    with pytest.raises(KubeadmError, match=f"worker-1 belong to the cluster, .*{WAYS}"):
         control_plane.decide(state(**RUNNING, nodes=(NODE, "worker-1")), NODE)
+
+
+def test_a_silence_that_lasts_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_plane, "RECOVERY_SECONDS", -1)
+    monkeypatch.setattr(control_plane, "_recovered", lambda _node: (None, "it is mute"))
+    monkeypatch.setattr(kubelet, "start", lambda: None)
+    monkeypatch.setattr(causes, "sources", dict)
+    with pytest.raises(KubeadmError, match=f"it is mute, so nothing was reset.*{WAYS}"):
+        control_plane.act(control_plane.Plan("recover"), PARAMETERS["documents"], {})
 
 
 @pytest.mark.parametrize(
