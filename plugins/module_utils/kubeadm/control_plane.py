@@ -52,8 +52,8 @@ LEFT_BY_INIT = (
 ROTATED = "kubelet-client-current.pem"
 RECOVERY_SECONDS = 90
 GIVE_UP = (
-    "to give the cluster up, run `kubeadm reset` on the machine, or `make down` where `make up` has "
-    "made it"
+    "to give the cluster up, run `kubeadm reset` on the machine, or `make down` where `make up` "
+    "has made it"
 )
 
 

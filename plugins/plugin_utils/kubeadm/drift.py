@@ -145,8 +145,8 @@ def _refuse_fixed(cluster: Iterable[Difference], seen: Mapping[str, Any]) -> Non
         raise KubeadmError(
             "nothing was changed, because:\n"
             + "\n".join(refused)
-            + "\nPut the old value back, or make a new cluster: run `kubeadm reset` on each machine, "
-            "then site.yml, or `make down`, then `make up`, where that has made the machines"
+            + "\nPut the old value back, or make a new cluster: run `kubeadm reset` on each "
+            "machine, then site.yml; or `make down`, then `make up`, where that has made them"
         )
 
 
