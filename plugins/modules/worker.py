@@ -141,9 +141,9 @@ def node_ip(document: dict[str, Any]) -> str:
 def start(params: dict[str, Any], check_mode: bool, node: str) -> dict[str, Any]:
     """Have a node, unless it has to join and there is no token yet, and say what it is like."""
     changes = unproved.take_back(check_mode)
-    state = look(node)
     endpoint = params["document"]["discovery"]["bootstrapToken"]["apiServerEndpoint"]
     address = node_ip(params["document"])
+    state = look(node, endpoint)
     plan = decide(state, endpoint, address)
     needs_join = plan.action in ("join", "reset")
     changed = plan.action != "nothing"

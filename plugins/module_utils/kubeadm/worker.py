@@ -22,6 +22,7 @@ from ansible_collections.roost.cluster.plugins.module_utils.kubeadm import (
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import (
     BINARIES,
     KUBELET_CONF,
+    Done,
     KubeadmError,
     kubeadm,
     kubectl,
@@ -48,9 +49,9 @@ class Silent(KubeadmError):
 class State:
     """What was seen: kubelet's credentials, what the API says of the node, kubelet itself.
 
-    `answer` is registered, unknown (no such node, or credentials refused), or unreachable; `said`
-    is how that was told, `server` the API server's address by the credentials, and `control_plane`
-    the path that shows that the machine is one.
+    `answer` is registered, unknown (no such node, or credentials refused), unreachable, or unasked
+    (another cluster's); `said` is how that was told, `server` the API server's address by the
+    credentials, and `control_plane` the path that shows that the machine is one.
     """
 
     credentials: bool
@@ -137,13 +138,15 @@ def answer_of(code: int, error: str) -> str:
     return "unknown" if any(word in error for word in words) else "unreachable"
 
 
-def look(node: str) -> State:
-    """What this machine is like now."""
+def look(node: str, endpoint: str) -> State:
+    """What this machine is like now, which is to be a worker of the cluster at the endpoint."""
     server, control_plane = membership.server(), membership.control_plane()
     if not server:
         leftovers = any(Path(path).exists() for path in HALF_JOINED)
         return State(False, "unknown", False, leftovers, control_plane=control_plane)
-    asked = kubectl(KUBELET_CONF, "get", "node", node, "-o", "json")
+    if server != f"https://{endpoint}":
+        return State(True, "unasked", False, server=server)
+    asked = _ask(node)
     said = (asked.err.strip().splitlines() or [""])[-1]
     found = {} if asked.code else json.loads(asked.out)
     return State(
@@ -155,6 +158,15 @@ def look(node: str) -> State:
         control_plane=control_plane,
         node=found,
     )
+
+
+def registered(node: str) -> bool:
+    asked = _ask(node)
+    return answer_of(asked.code, asked.err) == "registered"
+
+
+def _ask(node: str) -> Done:
+    return kubectl(KUBELET_CONF, "get", "node", node, "-o", "json")
 
 
 def observe(state: State) -> dict[str, Any]:
@@ -182,7 +194,7 @@ def act(plan: Plan, document: dict[str, Any], node: str) -> None:
     pod_network.forget()
     kubeadm("join", "--config=/dev/stdin", stdin=as_text([document]))
     until = time.monotonic() + JOINED_SECONDS
-    while look(node).answer != "registered":
+    while not registered(node):
         if time.monotonic() > until:
             raise KubeadmError(
                 f"{node}: kubeadm joined it, and the API doesn't list it within {JOINED_SECONDS} "

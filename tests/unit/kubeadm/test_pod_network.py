@@ -37,7 +37,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ..
         monkeypatch.setattr(module, "kubeadm", lambda *words, **_more: done.append(words[:1]))
     monkeypatch.setattr(control_plane, "pull", lambda *_given: None)
     monkeypatch.setattr(control_plane.reset, "reset", lambda: done.append(("reset",)))
-    monkeypatch.setattr(worker, "look", lambda _node: worker.State(True, "registered", True))
+    monkeypatch.setattr(worker, "registered", lambda _node: True)
     return done
 
 

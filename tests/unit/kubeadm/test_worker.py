@@ -41,7 +41,7 @@ def test_a_worker_whose_api_is_silent_is_left_alone() -> None:
         worker.decide(joined("unreachable"), ENDPOINT, ADDRESS)
 
 
-@pytest.mark.parametrize("answer", ["registered", "unknown", "unreachable"])
+@pytest.mark.parametrize("answer", ["registered", "unknown", "unreachable", "unasked"])
 def test_a_machine_of_another_cluster_is_left_alone(answer: str) -> None:
     """Also where that one has a node of the same name."""
     seen = replace(joined(answer), server=OTHERS)
@@ -89,6 +89,17 @@ def test_where_a_machine_belongs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert (membership.server(), membership.control_plane()) == (OTHERS, str(member))
     kubeconfig.write_text("")
     assert membership.server() == "no address"
+
+
+def test_another_cluster_is_not_even_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither is there need of kubectl, which a check run doesn't find on such a machine."""
+    kubeconfig = tmp_path / "kubelet.conf"
+    kubeconfig.write_text(f"    server: {OTHERS}\n")
+    monkeypatch.setattr(membership, "KUBELET_CONF", str(kubeconfig))
+    monkeypatch.setattr(worker, "kubectl", None)
+    seen = worker.look("worker-1", ENDPOINT)
+    with pytest.raises(KubeadmError, match=f"belongs to the cluster at {OTHERS}"):
+        worker.decide(seen, ENDPOINT, ADDRESS)
 
 
 @pytest.mark.parametrize(
