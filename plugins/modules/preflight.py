@@ -81,6 +81,10 @@ options:
       - The version that the machine is to run, such as V(v1.36.3). A control plane that it has
         already must be of this version.
     type: str
+  worker_of:
+    description: Endpoint, as in V(192.168.56.100:6443), of the cluster that the machine is to be a
+      worker of; it must not be a node of another one. Empty asks for none.
+    type: str
   report_only:
     description: Return the problems instead of failing with them.
     type: bool

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from ansible_collections.roost.cluster.plugins.module_utils.kubeadm.commands import KUBELET_CONF
+from ansible_collections.roost.cluster.plugins.module_utils.node.text import api_server
 
 # What a machine with a control plane, or with etcd alone, has. Workers may have static pods, too.
 OF_CONTROL_PLANES = (
@@ -15,7 +15,6 @@ OF_CONTROL_PLANES = (
     "/etc/kubernetes/manifests/etcd.yaml",
     "/var/lib/etcd/member",
 )
-_SERVER = re.compile(r"^\s*server:\s*(\S+)", re.MULTILINE)
 
 
 def server() -> str:
@@ -23,8 +22,7 @@ def server() -> str:
     kubeconfig = Path(KUBELET_CONF)
     if not kubeconfig.exists():
         return ""
-    found = _SERVER.search(kubeconfig.read_text(encoding="utf-8", errors="replace"))
-    return found[1] if found else "no address"
+    return api_server(kubeconfig.read_text(encoding="utf-8", errors="replace")) or "no address"
 
 
 def control_plane() -> str:

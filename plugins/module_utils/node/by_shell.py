@@ -90,6 +90,7 @@ def machine(printed: str) -> Machine:
         inotify_instances=0,
         inotify_watches=0,
         kubernetes="",
+        joined="",
     )
 
 

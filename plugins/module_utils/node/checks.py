@@ -39,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     checks_kernel.modules,
     checks_kernel.inotify,
     checks_system.kubernetes,
+    checks_system.another_cluster,
 )
 
 
@@ -80,6 +81,7 @@ ARGUMENTS: dict[str, Any] = {
     "commands": {"type": "list", "elements": "str", "default": ["iptables"]},
     "swap": {"type": "str", "choices": ["off", "fail", "ignore"], "default": "off"},
     "kubernetes_version": {"type": "str"},
+    "worker_of": {"type": "str"},
     "report_only": {"type": "bool", "default": False},
 }
 

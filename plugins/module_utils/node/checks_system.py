@@ -109,6 +109,30 @@ def kubernetes(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
         )
 
 
+def another_cluster(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
+    """Before anything on a machine that others use is replaced."""
+    endpoint = wishes.get("worker_of")
+    if not endpoint:
+        return
+    wanted = f"https://{endpoint}"
+    if machine.joined not in ("", wanted):
+        yield Problem(
+            "cluster",
+            f"a node of the cluster at {machine.joined}",
+            f"none, or one of {wanted}",
+            "correct the machine's address in the inventory, or run `kubeadm reset` on it first if "
+            "it is to join this one",
+        )
+    elif machine.kubernetes and not machine.joined:
+        yield Problem(
+            "cluster",
+            "a control plane",
+            "a machine that is to be a worker",
+            "correct the machine's address in the inventory; if what it holds may go, run `kubeadm "
+            "reset` on it first",
+        )
+
+
 def commands(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
     for name in machine.commands_missing:
         yield Problem(

@@ -28,11 +28,13 @@ from ansible_collections.roost.cluster.plugins.module_utils.node.listeners impor
     listeners,
 )
 from ansible_collections.roost.cluster.plugins.module_utils.node.swap import devices
+from ansible_collections.roost.cluster.plugins.module_utils.node.text import api_server
 
 # Where a machine has what only root runs; a user's own path may lack it.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+KUBELET = "/etc/kubernetes/kubelet.conf"
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Machine:
     inotify_instances: int
     inotify_watches: int
     kubernetes: str  # version of the control plane that this machine has; empty where it has none
+    joined: str  # address of the API that its kubelet asks; empty where it is no node
 
     @property
     def default_interface(self) -> str:
@@ -137,6 +140,7 @@ def look(
         inotify_instances=number(node.read("/proc/sys/fs/inotify/max_user_instances")),
         inotify_watches=number(node.read("/proc/sys/fs/inotify/max_user_watches")),
         kubernetes=api_server_version(node.read(API_SERVER) or ""),
+        joined=api_server(node.read(KUBELET) or ""),
         time=time.time(),  # last, so that little time passes until it is compared
     )
 

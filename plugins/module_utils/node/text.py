@@ -6,7 +6,14 @@ import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+_SERVER = re.compile(r"^\s*server:\s*(\S+)", re.MULTILINE)
 _SETTING = re.compile(r"^\s*[-\"']?([\w./-]+)[\"']?\s*[:=]\s*(.+?)[,;]?\s*$")
+
+
+def api_server(kubeconfig: str) -> str:
+    """The address of the API that a kubeconfig leads to; empty where it has none."""
+    found = _SERVER.search(kubeconfig)
+    return found[1] if found else ""
 
 
 def explain(before: str, after: str) -> str:

@@ -45,6 +45,7 @@ WISHES: dict[str, Any] = {
     "swap": "fail",
     "architecture": "amd64",
     "kubernetes_version": "v1.36.3",
+    "worker_of": "192.168.56.100:6443",
 }
 
 
@@ -88,6 +89,15 @@ def test_a_fit_machine_has_no_problem() -> None:
             {"kubernetes": "v1.35.4"},
             "Kubernetes: found a control plane of v1.35.4, expected v1.36.3, which the bundle "
             "holds; fill the bundle with v1.35.4 again, or make the machines anew",
+        ),
+        (
+            {"joined": "https://192.168.9.1:6443"},
+            "cluster: found a node of the cluster at https://192.168.9.1:6443, expected none, or "
+            "one of https://192.168.56.100:6443; correct the machine's address in the inventory",
+        ),
+        (
+            {"joined": ""},
+            "cluster: found a control plane, expected a machine that is to be a worker",
         ),
         ({"cgroup_version": 0}, "cgroups: found none"),
         (
@@ -167,6 +177,7 @@ def test_ipv6_alone_is_refused_by_name() -> None:
         ({"node_ip": "fd00::1"}, ["node_ip"]),
         ({"node_name": "worker-1.example.org"}, []),
         ({"node_name": "Worker-1"}, ["node name"]),
+        ({"worker_of": ""}, []),
         ({"pod_cidr": "10.100.0.0/16"}, ["pod_cidr"]),
         ({"service_cidr": "192.168.0.0/16"}, ["service_cidr", "service_cidr"]),
         ({"swap": "off", "node_ip": None, "disk": None, "ports": None}, []),
