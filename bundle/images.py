@@ -138,7 +138,10 @@ def take_image(cache: Cache, origin: str, name: str, log: Path) -> tuple[str, in
     with tempfile.TemporaryDirectory(dir=cache.work) as folder:
         command = [need("skopeo"), "--insecure-policy", "copy", "--quiet"]
         command += ["--dest-compress-format", "zstd", "--dest-compress-level", LEVEL]
-        run([*command, _readable(origin, folder, log), f"oci:{folder}/image:latest"], log=log)
+        readable = _readable(origin, folder, log)
+        run([*command, readable, f"oci:{folder}/image:latest"], log=log)
+        if readable != origin:  # what was made for it takes as much room as the image
+            Path(readable.partition(":")[2]).unlink()
         return cache.store.add_oci_layout(Path(folder) / "image", repository, tag)
 
 

@@ -70,7 +70,7 @@ def allow_nodes() -> str:
 def load_bridge_filter() -> str:
     """Have the kernel look at what passes bridges, as Services need it; return the command where
     this user may not. Not every Docker Engine loads the module, and a node in a container can't."""
-    there = PROC / "net/bridge"
+    there = PROC / "net/bridge/bridge-nf-call-iptables"
     if not there.exists():
         with suppress(FileNotFoundError):
             subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)

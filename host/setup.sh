@@ -162,10 +162,10 @@ main() {
   fi
   [ -z "$bad" ] || refuse "$bad"$'\n'"nothing was changed"
   install_packages "$wanted"
-  # If Vagrant was among them, it can be asked only now.
-  [ -z "$wanted" ] || refuse "$(provider_problems)"
   # Debian's package starts it.
   case " $wanted " in *" docker.io "*) host/docker_engine adopt ;; esac
+  # If Vagrant was among them, it can be asked only now.
+  [ -z "$wanted" ] || refuse "$(provider_problems)"
   host/docker_engine start
   host/venv .venv requirements.txt
 }

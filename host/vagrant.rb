@@ -214,8 +214,10 @@ module Roost
       machines.find { |machine| machine.name == vagrant_machine.name.to_s }.address
     end
 
+    # Of the provider, because Vagrant's own state of a machine takes a lock on it, which the thread
+    # that starts the machine may have, and fails instead of waiting.
     def absent(env)
-      state = ->(host) { env.machine(host.to_sym, provider.to_sym).state.id }
+      state = ->(host) { env.machine(host.to_sym, provider.to_sym).provider.state.id }
       machines.map(&:name).reject { |host| state.call(host) == :running }
     end
 

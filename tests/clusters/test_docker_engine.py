@@ -128,7 +128,9 @@ raise SystemExit(3)
         host/docker_engine stop
         must runs
         : >/run/go-on
-        wait $! || must test $? = 3
+        code=0
+        wait $! || code=$?
+        must test $code = 3
         host/docker_engine stop
         mustnt runs
     """).output

@@ -156,7 +156,7 @@ PLAY: dict[str, Any] = {
             "name": "Filter and lookup",
             "ansible.builtin.debug": {
                 "msg": {
-                    "servers": "{{ 'nameserver 192.0.2.1' | roost.cluster.nameservers }}",
+                    "servers": "{{ ['resolv.conf'] | roost.cluster.nameservers('192.0.2.1') }}",
                     "objects": "{{ lookup('roost.cluster.istio_objects', values, istioctl=tool) }}",
                     "hostname": "{{ machine.facts.hostname }}",
                 }

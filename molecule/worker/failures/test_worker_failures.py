@@ -131,6 +131,7 @@ def test_the_clock_of_the_controller_is_off(outside: Any, converge: Any) -> None
 def test_a_machine_of_another_cluster_is_left_alone(
     converge: Any, recovers: Any, machine: Callable[[str], Any], addresses: dict[str, str]
 ) -> None:
+    recovers()
     worker, ours = machine("worker-1"), f"https://{addresses['control']}:6443"
     others, path = ours.replace("6443", "7443"), "/etc/kubernetes/kubelet.conf"
     text = worker.check_output(f"cat {path}")

@@ -100,9 +100,9 @@ def decide(state: State, node: str) -> Plan:
         if state.server:
             raise KubeadmError(
                 f"{KUBELET_CONF}: this machine is a worker of the cluster at {state.server}, "
-                "expected one that belongs to none, so nothing was changed. Correct the machine's "
-                "address in the inventory; run `kubeadm reset` on the machine first if it is to "
-                "be a control plane"
+                "expected one that belongs to none, so it was not made a control plane. Correct "
+                "its address in the inventory; run `kubeadm reset` on the machine first if it is "
+                "to be a control plane"
             )
         return Plan("init", "no control plane on this machine")
     if state.reset_begun:

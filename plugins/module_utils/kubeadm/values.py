@@ -89,5 +89,5 @@ def _places(configuration: Mapping[str, Any], role: str) -> Iterator[str]:
             yield (
                 f"{role}_cluster_configuration: {path}: found {found!r}, expected {expected}, by "
                 "which a control plane that doesn't run is known; leave it out, and mount a disk "
-                "there if it is to be on another one"
+                "there if it is to be on another one, an empty one without lost+found"
             )

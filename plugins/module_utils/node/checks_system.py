@@ -120,8 +120,8 @@ def another_cluster(machine: Machine, wishes: Wishes) -> Iterator[Problem]:
             "cluster",
             f"a node of the cluster at {machine.joined}",
             f"none, or one of {wanted}",
-            "correct the machine's address in the inventory, or run `kubeadm reset` on it first if "
-            "it is to join this one",
+            "correct the machine's address in the inventory, or put the endpoint back where both "
+            "are one cluster's; run `kubeadm reset` on it first if it is to leave that one",
         )
     elif machine.kubernetes and not machine.joined:
         yield Problem(

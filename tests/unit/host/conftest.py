@@ -53,6 +53,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{value}\n")
     (proc / "net" / "bridge").mkdir(parents=True)
+    (proc / "net" / "bridge" / "bridge-nf-call-iptables").write_text("1\n")
     monkeypatch.setattr("host.kernel_settings.PROC", proc)
     return proc
 

@@ -196,10 +196,11 @@ def test_the_bridge_filter_is_loaded_before_there_is_a_network(
     monkeypatch: pytest.MonkeyPatch,
     loads: bool,
 ) -> None:
-    (kernel / "net/bridge").rmdir()
+    there = kernel / "net/bridge/bridge-nf-call-iptables"
+    there.unlink()
     modprobe = tmp_path / "bin" / "modprobe"
     modprobe.parent.mkdir()
-    loading = f'[ "$1" = br_netfilter ] && mkdir {kernel}/net/bridge' if loads else "exit 1"
+    loading = f'[ "$1" = br_netfilter ] && echo 1 >{there}' if loads else "exit 1"
     modprobe.write_text(f"#!/bin/sh\n{loading}\n")
     modprobe.chmod(0o755)
     monkeypatch.setenv("PATH", f"{modprobe.parent}:/usr/bin:/bin")

@@ -93,7 +93,8 @@ def test_a_fit_machine_has_no_problem() -> None:
         (
             {"joined": "https://192.168.9.1:6443"},
             "cluster: found a node of the cluster at https://192.168.9.1:6443, expected none, or "
-            "one of https://192.168.56.100:6443; correct the machine's address in the inventory",
+            "one of https://192.168.56.100:6443; correct the machine's address in the inventory, "
+            "or put the endpoint back",
         ),
         (
             {"joined": ""},
