@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from ansible_collections.roost.cluster.plugins.module_utils.traffic import load
@@ -92,6 +94,31 @@ def watch(url: str, seconds: float, happen: Callable[[], None]) -> Course:
         time.sleep(max(0.0, fault + seconds - time.time()))
         end = time.time()
     return course_of(steady.samples, plan, Span(start, fault, end))
+
+
+def ready(kubectl: Callable[..., str], restarted: Mapping[str, float]) -> None:
+    """Assert that Kubernetes calls everything ready. `restarted` has when nodes were started again,
+    in seconds since 1970: of their pods kubelet says at first what it knew before, so their
+    containers have to be newer."""
+    limit = "--timeout=60s"
+    kubectl("wait", "nodes", "--all", "--for=condition=Ready", limit)
+    everywhere = ("--all", "--all-namespaces")
+    for kind, condition in (("deployments", "Available"), ("pods", "Ready")):
+        kubectl("wait", kind, *everywhere, f"--for=condition={condition}", limit)
+    pods = json.loads(kubectl("get", "pods", "--all-namespaces", "--output=json"))["items"]
+    late = {
+        pod["metadata"]["name"]: status["state"]
+        for pod in pods
+        for status in pod["status"].get("containerStatuses", [])
+        if not _runs_since(status["state"], restarted.get(pod["spec"]["nodeName"], 0.0))
+    }
+    assert late == {}
+
+
+def _runs_since(state: Mapping[str, Mapping[str, str]], moment: float) -> bool:
+    started = state.get("running", {}).get("startedAt")
+    # It has no fractions of a second.
+    return started is not None and datetime.fromisoformat(started).timestamp() > moment - 1
 
 
 def settle(url: str, ready: Callable[[], None]) -> None:

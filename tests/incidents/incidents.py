@@ -5,19 +5,22 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 from host.cluster_settings import Paths
 from tests.command import REPOSITORY
-from tests.course import settle
+from tests.course import ready, settle
 from tests.e2e.conftest import SETTINGS, URL, docker, run
 
 PATHS = Paths(REPOSITORY, SETTINGS["ROOST_CLUSTER"])
 NAMESPACE = "digits"
 MESH = "istio-system"
 GATEWAY = "istio=ingressgateway"
+# When a node was started again.
+RESTARTED: dict[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ def kill_pod(namespace: str, selector: str) -> None:
 
 
 def machine(action: str, name: str) -> None:
-    """What Docker does to a node: kill, stop, start, restart."""
+    """What Docker does to a node: kill, stop or start."""
+    if action == "start":
+        RESTARTED[name] = time.time()
     docker(action, node(name))
 
 
@@ -81,19 +86,9 @@ def change_weight() -> None:
     assert run("ansible-playbook", "playbooks/release.yml", "-e", f"@{changed}").code == 0
 
 
-def ready() -> None:
-    """Wait until Kubernetes calls everything ready."""
-    limit = "--timeout=60s"
-    kubectl("wait", "nodes", "--all", "--for=condition=Ready", limit)
-    for namespace in (NAMESPACE, MESH, "kube-system"):
-        of = f"--namespace={namespace}"
-        kubectl("wait", "deployments", "--all", of, "--for=condition=Available", limit)
-        kubectl("wait", "pods", "--all", of, "--for=condition=Ready", limit)
-
-
 def settled() -> None:
     """Wait until everything is ready again and users see nothing any more."""
-    settle(URL, ready)
+    settle(URL, lambda: ready(kubectl, RESTARTED))
 
 
 INCIDENTS = (

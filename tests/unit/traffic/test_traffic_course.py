@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 from ansible_collections.roost.cluster.plugins.module_utils.traffic.load import Plan, Sample
@@ -55,3 +58,32 @@ def test_what_was_wrong_before_the_fault_is_told() -> None:
 
 def test_an_end_without_answers_is_a_gap() -> None:
     assert course.course_of(GOOD[:200], PLAN, SPAN).gap == pytest.approx(5.015)
+
+
+@pytest.mark.parametrize(
+    ("state", "restarted", "is_ready"),
+    [
+        ({"running": {"startedAt": "2026-01-01T00:00:10Z"}}, {}, True),
+        ({"running": {"startedAt": "2026-01-01T00:00:10Z"}}, {"worker-1": 10.9}, True),
+        # Told of the time before its node went.
+        ({"running": {"startedAt": "2026-01-01T00:00:10Z"}}, {"worker-1": 20}, False),
+        ({"running": {"startedAt": "2026-01-01T00:00:10Z"}}, {"worker-2": 20}, True),
+        ({"waiting": {"reason": "ContainerCreating"}}, {}, False),
+    ],
+)
+def test_what_is_told_from_before_a_restart_is_not_taken_for_ready(
+    state: dict[str, dict[str, str]], restarted: dict[str, float], is_ready: bool
+) -> None:
+    pod = {
+        "metadata": {"name": "app-1"},
+        "spec": {"nodeName": "worker-1"},
+        "status": {"containerStatuses": [{"state": state}]},
+    }
+    midnight = datetime(2026, 1, 1, tzinfo=timezone.utc).timestamp()
+    moments = {node: midnight + seconds for node, seconds in restarted.items()}
+
+    def kubectl(*words: str) -> str:
+        return json.dumps({"items": [pod]}) if words[0] == "get" else ""
+
+    with nullcontext() if is_ready else pytest.raises(AssertionError):
+        course.ready(kubectl, moments)
