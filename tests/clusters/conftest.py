@@ -66,8 +66,9 @@ class Cluster:
         given["PATH"] = f"{self.checkout}/.venv/bin{os.pathsep}{given['PATH']}"
         return command.run_in(self.checkout, *words, **given)
 
-    def up(self, **environment: str) -> Ran:
-        return self.run("make", "up", f"ARGS=-e {CONFIDENCE}", **environment)
+    def up(self, *arguments: str, **environment: str) -> Ran:
+        words = ("-e", CONFIDENCE, *arguments)
+        return self.run("make", "up", f"ARGS={' '.join(words)}", **environment)
 
     def forget(self) -> None:
         """Remove it with its settings, which another test's cluster of this name would keep."""
