@@ -38,6 +38,10 @@ options:
     type: list
     elements: str
     default: []
+  probe:
+    description: An object that the API server has to accept, for which it asks the webhooks. It is
+      not made.
+    type: dict
   timeout:
     description: How long to wait, in seconds.
     type: float
@@ -96,6 +100,7 @@ def main() -> None:
             "deployments": names,
             "daemon_sets": names,
             "validators": names,
+            "probe": {"type": "dict"},
             "timeout": {"type": "float", "default": 120},
         },
         supports_check_mode=True,
@@ -109,6 +114,7 @@ def main() -> None:
         given["deployments"],
         given["daemon_sets"],
         given["validators"],
+        given["probe"],
     )
     try:
         outcome = wait(KubernetesClient(given["kubeconfig"]), wanted, given["timeout"])

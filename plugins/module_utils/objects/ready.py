@@ -13,20 +13,21 @@ from ansible_collections.roost.cluster.plugins.module_utils.api import (
     readiness,
     waiting,
 )
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Client, Refused
 from ansible_collections.roost.cluster.plugins.module_utils.api.objects import Block, name_of
 
 
 @dataclass(frozen=True)
 class Wanted:
     """Names of nodes, of workloads in one namespace, and of the cluster's validating webhooks, that
-    have to be ready."""
+    have to be ready, and an object about which webhooks have to answer."""
 
     nodes: Sequence[str] = ()
     namespace: str = ""
     deployments: Sequence[str] = ()
     daemon_sets: Sequence[str] = ()
     validators: Sequence[str] = ()
+    probe: Block | None = None
 
 
 @dataclass
@@ -51,7 +52,7 @@ def look(client: Client, wanted: Wanted) -> list[str]:
     ]
     if missing := _workloads(client, wanted, {}):
         missing = _workloads(client, wanted, lost.lost_pods(client, wanted.namespace))
-    return unready + missing + _validators(client, wanted)
+    return unready + missing + _validators(client, wanted) or _answers(client, wanted)
 
 
 def _validators(client: Client, wanted: Wanted) -> list[str]:
@@ -60,6 +61,18 @@ def _validators(client: Client, wanted: Wanted) -> list[str]:
     live = {name_of(item): item for item in client.list("ValidatingWebhookConfiguration")}
     found = (readiness.validator_lacks(name, live.get(name)) for name in wanted.validators)
     return [text for text in found if text]
+
+
+def _answers(client: Client, wanted: Wanted) -> list[str]:
+    """Whether webhooks answer. That their pods are ready says little just after a restart of their
+    nodes: kubelet repeats at first what it knew before."""
+    if wanted.probe is None:
+        return []
+    try:
+        client.dry_run(wanted.probe)
+    except Refused as error:
+        return [str(error)]
+    return []
 
 
 def _workloads(client: Client, wanted: Wanted, gone: lost.Lost) -> list[str]:

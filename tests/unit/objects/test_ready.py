@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.roost.cluster.plugins.module_utils.api.client import Unreachable
+from ansible_collections.roost.cluster.plugins.module_utils.api.client import Refused, Unreachable
 from ansible_collections.roost.cluster.plugins.module_utils.objects.ready import (
     Wanted,
     look,
@@ -120,3 +120,25 @@ def test_a_webhook_is_ready_when_it_is_asked_about_everything(
 ) -> None:
     client = FakeClient({"ValidatingWebhookConfiguration": live})
     assert look(client, Wanted(validators=["istiod"])) == missing
+
+
+def test_a_webhook_that_does_not_answer_is_waited_for() -> None:
+    """Its pods are called ready for a while after their nodes were started again."""
+    probe = {"kind": "PeerAuthentication", "metadata": {"name": "probe"}}
+
+    class Client(FakeClient):
+        answers = 2
+
+        def dry_run(self, item: dict[str, Any]) -> dict[str, Any]:
+            assert item == probe
+            self.answers -= 1
+            if self.answers >= 0:
+                raise Refused(500, "failed calling webhook: no route to host")
+            return item
+
+    wanted = Wanted(nodes=["control"], probe=probe)
+    assert look(Client({}), wanted) == ["node control has not registered"]
+    assert look(Client(READY), wanted) == ["failed calling webhook: no route to host"]
+    client = Client(READY)
+    assert wait(client, wanted, timeout=5, pause=0).missing == []
+    assert client.answers == -1
