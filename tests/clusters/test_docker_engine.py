@@ -54,6 +54,19 @@ def test_it_goes_with_the_last_container() -> None:
     assert said.count("stopping it, for nothing is left in it") == 1
 
 
+def test_it_begins_when_another_one_has_ended() -> None:
+    on_a_machine_of_its_own("""
+        mkdir /run/bin
+        cp $(command -v sleep) /run/bin/dockerd
+        /run/bin/dockerd 3 &
+        echo $! >/run/docker.pid
+        host/docker_engine start
+        must runs
+        host/docker_engine stop
+        mustnt runs
+    """)
+
+
 def test_it_goes_where_its_package_had_started_it() -> None:
     """As on Debian, where whoever installs it has it running."""
     on_a_machine_of_its_own("""
